@@ -1,0 +1,38 @@
+// Bundles src/main.ts with everything it imports into dist/rusteze.mjs, one file that Node 24 runs alone.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { bundlePath, ensureDependencies, root } from './toolchain.mjs'
+
+await ensureDependencies()
+const { build } = await import('esbuild')
+
+/** Leaves only the version of our package.json in the bundle. @type {import('esbuild').Plugin} */
+const versionOnly = {
+  name: 'version-only',
+  setup({ onLoad }) {
+    onLoad({ filter: /package\.json$/ }, ({ path }) => {
+      if (path !== join(root, 'package.json')) return undefined
+      const { name, version } = JSON.parse(readFileSync(path, 'utf8'))
+      return { contents: JSON.stringify({ name, version }), loader: 'json' }
+    })
+  },
+}
+
+await build({
+  absWorkingDir: root,
+  entryPoints: [process.argv[2] ?? 'src/main.ts'],
+  outfile: bundlePath,
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  // pino and redis-parser are CommonJS: they require Node's own modules, which an ES module has no function for.
+  banner: {
+    js: `import { createRequire as createRequireForBundle } from 'node:module'
+const require = createRequireForBundle(import.meta.url)`,
+  },
+  legalComments: 'inline',
+  plugins: [versionOnly],
+  logLevel: 'warning',
+})
