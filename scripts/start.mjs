@@ -15,6 +15,9 @@ const sameSignalMs = 500
 /** A Redis on loopback answers at once unless it is busy; the proxy itself would go on waiting for it. */
 const probeTimeoutMs = 1000
 
+/** How long npm's end may go unnoticed. */
+const parentCheckMs = 500
+
 const setUp = new AbortController()
 /** @type {import('node:child_process').ChildProcess | undefined} */
 let proxy
@@ -22,14 +25,17 @@ let lastSignalAt = Number.NEGATIVE_INFINITY
 
 /** @type {NodeJS.Signals[]} */
 const endingSignals = ['SIGTERM', 'SIGINT', 'SIGHUP']
-for (const signal of endingSignals) {
-  process.on(signal, () => {
-    const now = performance.now()
-    if (now - lastSignalAt < sameSignalMs) return
-    lastSignalAt = now
-    setUp.abort()
-    proxy?.kill('SIGTERM')
-  })
+for (const signal of endingSignals) process.on(signal, stop)
+
+// npm that is killed has no time to tell us. Only npm's end means ours: a shell may leave us in the background.
+if (process.env.npm_lifecycle_event === 'start') {
+  const npm = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === npm) return
+    clearInterval(watch)
+    stop()
+  }, parentCheckMs)
+  watch.unref()
 }
 
 const keeper = startKeeper('rusteze-start')
@@ -43,6 +49,14 @@ try {
   } else throw error
 } finally {
   await keeper.end()
+}
+
+function stop() {
+  const now = performance.now()
+  if (now - lastSignalAt < sameSignalMs) return
+  lastSignalAt = now
+  setUp.abort()
+  proxy?.kill('SIGTERM')
 }
 
 /**
