@@ -121,7 +121,8 @@ async function embedServer() {
   })
   const address = `127.0.0.1:${port}`
   child.once('exit', () => {
-    if (proxy?.exitCode === null && !setUp.signal.aborted) say(`the server on ${address} has ended`)
+    if (proxy?.exitCode === null && proxy.signalCode === null && !setUp.signal.aborted)
+      say(`the server on ${address} has ended`)
   })
   const name = kind === 'redis' ? 'Redis' : 'Valkey'
   say(`${why}: started ${name} ${serverVersion(binary)} on ${address}, empty, nothing saved, ended with this command`)
