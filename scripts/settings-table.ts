@@ -6,20 +6,28 @@ import { type Setting, settings } from '../src/config.ts'
 const OPEN = '<!-- settings -->'
 const CLOSE = '<!-- /settings -->'
 
+const HEADINGS = ['Variable', 'Default', 'What it does', 'Why this default']
+
 /** The list as Markdown, one table for each chapter. */
 export function settingsTable(list: readonly Setting[]): string {
   const chapters = Map.groupBy(list, ({ chapter }) => chapter)
-  const tables = [...chapters].map(([chapter, entries]) =>
-    [`**${chapter}**`, '', '| Variable | Default | What it does | Why this default |', '|---|---|---|---|']
-      .concat(entries.map(row))
-      .join('\n'),
-  )
-  return tables.join('\n\n')
+  return [...chapters].map(([chapter, entries]) => `**${chapter}**\n\n${table(entries.map(cells))}`).join('\n\n')
 }
 
-function row({ variable, type, default: byDefault, sentence, reason }: Setting): string {
+function cells({ variable, type, default: byDefault, sentence, reason }: Setting): string[] {
   const value = byDefault === '' ? `– (${type.name})` : `\`${byDefault}\` (${type.name})`
-  return `| ${[`\`${variable}\``, value, sentence, reason].map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`
+  return [`\`${variable}\``, value, sentence, reason].map((text) => text.replaceAll('|', '\\|'))
+}
+
+/** Pads the cells of a column to one width, as the formatter of the repository does with every table. */
+function table(rows: readonly string[][]): string {
+  const widths = HEADINGS.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  )
+  const rule = widths.map((width) => '-'.repeat(width))
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`
+  return [HEADINGS, rule, ...rows].map(line).join('\n')
 }
 
 /** The README with a fresh table, or `undefined` where its markers are missing. */
