@@ -24,9 +24,6 @@ const PIPE_PROXY = fileURLToPath(new URL('./pipe-proxy.ts', import.meta.url))
 /** Longer than any start on a busy machine. */
 const START_TIMEOUT_MS = 15_000
 
-/** 1000 clients arrive at once: a shorter backlog makes some of them wait a second for their next SYN. */
-const BACKLOG = 4096
-
 /** The full path of the first of `names` on the PATH, or null. Debian keeps some servers where only root's PATH looks. */
 export function findProgram(...names: readonly string[]): string | null {
   const directories = [...(process.env.PATH ?? '').split(path.delimiter), '/usr/sbin', '/usr/local/sbin']
@@ -51,7 +48,7 @@ export function whyMissing(name: PeerName, proxyCommand: string | null): string 
 /** Starts the server all peers stand before: nothing is ever written to disk. */
 export async function startServer(program: string, directory: string): Promise<{ service: Service; port: number }> {
   const port = await freePort()
-  const settings = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: directory, 'tcp-backlog': BACKLOG }
+  const settings = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: directory }
   const words = Object.entries(settings).flatMap(([key, setting]) => [`--${key}`, String(setting)])
   const service = startService('server', [program, ...words], {}, directory)
   await waitUntil(service, 'listening', START_TIMEOUT_MS, () => isListening({ port }))
@@ -90,7 +87,8 @@ async function launchPeer(
   { backendPort, directory, proxyCommand }: Surroundings,
 ): Promise<Peer & { service: Service }> {
   const port = await freePort()
-  const address: Address = name === 'rusteze-unix' ? { path: path.join(directory, 'rusteze.sock') } : { port }
+  // A path of its own for every start: whoever is killed leaves its socket behind.
+  const address: Address = name === 'rusteze-unix' ? { path: path.join(directory, `rusteze-${port}.sock`) } : { port }
   switch (name) {
     case 'haproxy': {
       const file = path.join(directory, 'haproxy.cfg')
@@ -140,7 +138,7 @@ defaults
   timeout client 1m
   timeout server 1m
 listen bench
-  bind 127.0.0.1:${port} backlog ${BACKLOG}
+  bind 127.0.0.1:${port}
   server redis 127.0.0.1:${backendPort}
 `
 }
@@ -148,7 +146,6 @@ listen bench
 function nutcrackerConfiguration(port: number, backendPort: number): string {
   return `bench:
   listen: 127.0.0.1:${port}
-  backlog: ${BACKLOG}
   redis: true
   hash: fnv1a_64
   distribution: ketama

@@ -43,7 +43,8 @@ export function startService(
     failure = `${name} did not start: ${error.message}`
   })
   child.once('exit', (code, signal) => {
-    failure = `${name} ended with ${signal ?? `exit code ${code}`}\n${readFileSync(logFile, 'utf8').slice(-2_000)}`
+    failure =
+      `${name} ended with ${signal ?? `exit code ${code}`}\n${readFileSync(logFile, 'utf8').slice(-2_000)}`.trimEnd()
   })
   return {
     name,

@@ -90,7 +90,7 @@ export function verdicts(results: Results): readonly Verdict[] {
 /** The verdicts as a table, and in a line below it what this run could not judge. */
 export function verdictTable(all: readonly Verdict[]): string {
   const measured = all.filter((each) => each.measured !== null)
-  const rows = measured.map((each) => [each.text, each.target, decimals(each.measured, 2), each.verdict])
+  const rows = measured.map((each) => [each.text, each.target, precise(each.measured), each.verdict])
   const table = align([['To reach', 'target', 'measured', ''], ...rows])
   if (measured.length === all.length) return table
   const missing = all.filter((each) => each.measured === null).map((each) => each.text)
@@ -142,6 +142,11 @@ function present(values: readonly (number | null)[]): number[] {
 function highest(values: readonly (number | null)[]): number | null {
   const numbers = present(values)
   return numbers.length === 0 ? null : Math.max(...numbers)
+}
+
+/** Ratios to a thousandth, so that a value just short of its target does not look as if it had reached it. */
+function precise(value: number | null): string {
+  return decimals(value, value !== null && value < 10 ? 3 : 1)
 }
 
 function decimals(value: number | null, digits: number): string {
