@@ -1,0 +1,123 @@
+// Builds every part once, in order, and ends them in reverse; tests start the whole proxy through it.
+
+import { totalmem } from 'node:os'
+import Parser from 'redis-parser'
+import type { BackendConnection } from './backend/backend-connection.ts'
+import type { BackendContext } from './backend/backend-context.ts'
+import { ask } from './backend/control.ts'
+import { Credentials } from './backend/credentials.ts'
+import { helloField } from './backend/handshake.ts'
+import { Hold } from './backend/hold.ts'
+import { Shard } from './backend/shard.ts'
+import { ConnectionManager } from './client/connection-manager.ts'
+import { PinBudget } from './client/pin-budget.ts'
+import type { Proxy } from './client/proxy.ts'
+import type { Services } from './client/services.ts'
+import { kindsWithout } from './command/classify.ts'
+import { builtInEntries, CommandTable, parseCommandReply } from './command/table.ts'
+import type { Config } from './config.ts'
+import { Drain } from './operations/drain.ts'
+import type { Log } from './operations/log.ts'
+import { memoryCeiling } from './operations/memory-ceiling.ts'
+import { singleShardRouter } from './route/router.ts'
+import { ScriptCache } from './route/scripts.ts'
+import type { Address, Runtime } from './runtime/runtime.ts'
+import { Turn } from './runtime/turn.ts'
+
+export interface App {
+  /** The addresses it listens on; rejects when one cannot be had. */
+  readonly listening: Promise<Address[]>
+  /** Serves until the clients are done or the deadline comes, then ends everything. */
+  drain(): Promise<void>
+  /** While draining: do not wait for clients to leave, only for the replies they are owed. */
+  hasten(): void
+}
+
+export interface AppOptions {
+  readonly config: Config
+  readonly runtime: Runtime
+  readonly log: Log
+}
+
+/** How often connections to the backend are looked after, in ms. */
+const TEND_MS = 1000
+
+export function startApp({ config, runtime, log }: AppOptions): App {
+  const turn = new Turn(runtime)
+  const credentials = new Credentials(config, runtime, log)
+  const context: BackendContext = {
+    config,
+    runtime,
+    turn,
+    log,
+    ownIdentity: credentials.ownIdentity,
+    tls: credentials.tls,
+  }
+  const kindOf = kindsWithout(config.deny)
+  let serverVersion = ''
+  const shard = new Shard(context, config.backends[0]!, (connection, hello) => learnCommands(connection, hello))
+  const hold = new Hold(runtime, turn, config)
+  const clients = new Map<number, Proxy>()
+  const services: Services = {
+    config,
+    runtime,
+    turn,
+    log,
+    hold,
+    clients,
+    router: singleShardRouter(shard),
+    pins: new PinBudget(config.maxPins),
+    scripts: new ScriptCache(),
+    commands: new CommandTable(builtInEntries, kindOf),
+    ownIdentity: credentials.ownIdentity,
+    clientPassword: credentials.clientPassword,
+    needsPassword: config.clientPasswordFile !== undefined,
+    uncertain: (command) => log.debug({ command: command.name }, 'a command may have been executed'),
+  }
+  const ceiling = memoryCeiling(config.memoryLimitBytes, process.constrainedMemory(), totalmem())
+  const manager = new ConnectionManager(services, clients, ceiling)
+  const tending = runtime.every(TEND_MS, () => shard.tend(runtime.now()))
+
+  /** The table is the server's own, so that modules and new versions just work. */
+  function learnCommands(connection: BackendConnection, hello: Buffer): void {
+    const version = `${helloField(hello, 'server')} ${helloField(hello, 'version')}`
+    if (version === serverVersion) return
+    ask(connection, ['COMMAND'], (reply) => {
+      if (reply === null || reply[0] !== 42) return
+      const parser = new Parser({
+        returnReply: (table) => {
+          services.commands = new CommandTable(parseCommandReply(table), kindOf)
+          serverVersion = version
+          log.info({ server: version }, 'command table learned from the server')
+        },
+        returnError: (error) =>
+          log.warn({ error: String(error) }, 'command table not understood, the built-in one is used'),
+      })
+      parser.execute(reply)
+    })
+  }
+
+  shard.start()
+  let draining: Drain | undefined
+  let drained: Promise<void> | undefined
+  return {
+    listening: manager.listen(
+      config.listen.map((address) => (address.kind === 'unix' ? { path: address.path } : address)),
+    ),
+    drain() {
+      drained ??= new Promise((resolve) => {
+        draining = new Drain(runtime, config, manager, (clientsLeft) => {
+          if (clientsLeft > 0) log.warn({ clients: clientsLeft }, 'clients were still connected at the deadline')
+          manager.closeAll()
+          tending.cancel()
+          hold.close()
+          shard.close()
+          credentials.close()
+          resolve()
+        })
+      })
+      return drained
+    },
+    hasten: () => draining?.hasten(),
+  }
+}

@@ -1,0 +1,253 @@
+// The connections of one user, protocol and database: a few shared by all its clients, and some to be lent to one client at a time.
+import type { Protocol } from '../resp/reply.ts'
+import { type BackendConnection, ConnectionState } from './backend-connection.ts'
+import { type BackendContext, openConnection } from './backend-context.ts'
+import { Backoff } from './backoff.ts'
+import { ask } from './control.ts'
+import { type HandshakeReport, HandshakeResult, type Identity, shakeHands } from './handshake.ts'
+import type { Shard } from './shard.ts'
+
+/** A lane that waits for a connection of the pool. */
+export interface PoolWaiter {
+  /** A shared connection is ready. */
+  sharedReady(): void
+  /** A connection of its own is ready. */
+  pinReady(connection: BackendConnection): void
+  /** The server refuses this user, database or protocol: its own error line. */
+  poolRefused(error: Buffer): void
+}
+
+/** The holder of a lent connection hears when it dies. */
+export interface PinHolder {
+  pinLost(connection: BackendConnection): void
+}
+
+export class Pool {
+  readonly identity: Identity
+  readonly protocol: Protocol
+  readonly db: number
+  /** The server's reply to HELLO on the newest connection; null until one was made. */
+  hello: Buffer | null = null
+  readonly #context: BackendContext
+  readonly #shard: Shard
+  readonly #backoff: Backoff
+  readonly #shared: BackendConnection[] = []
+  readonly #idle: BackendConnection[] = []
+  readonly #lent = new Map<BackendConnection, PinHolder>()
+  /** Connections whose handshake is under way, and whether they are to be shared. */
+  readonly #opening = new Map<BackendConnection, boolean>()
+  readonly #sharedWaiters = new Set<PoolWaiter>()
+  readonly #pinWaiters = new Set<PoolWaiter>()
+  #isRetryPlanned = false
+  #isClosed = false
+
+  constructor(context: BackendContext, shard: Shard, identity: Identity, protocol: Protocol, db: number) {
+    this.#context = context
+    this.#shard = shard
+    this.identity = identity
+    this.protocol = protocol
+    this.db = db
+    this.#backoff = new Backoff(context.runtime)
+  }
+
+  /** True when the server has accepted this user, database and protocol and a connection still stands. */
+  get isProven(): boolean {
+    return this.hello !== null && (this.#shared.some((connection) => connection.isReady) || this.#idle.length > 0)
+  }
+
+  get isInUse(): boolean {
+    return (
+      this.#sharedWaiters.size + this.#pinWaiters.size + this.#lent.size > 0 ||
+      this.#shared.some((connection) => connection.lanes > 0)
+    )
+  }
+
+  get pinsLent(): number {
+    return this.#lent.size
+  }
+
+  /** A ready shared connection, the one with the fewest clients; null when the waiter has to wait for `sharedReady`. */
+  join(waiter: PoolWaiter): BackendConnection | null {
+    let best: BackendConnection | null = null
+    let ready = 0
+    for (const connection of this.#shared) {
+      if (!connection.isReady) continue
+      ready++
+      if (best === null || connection.lanes < best.lanes) best = connection
+    }
+    if (ready + this.#count(true) < this.#context.config.sharedConnections) this.#open(true)
+    if (best === null) this.#sharedWaiters.add(waiter)
+    return best
+  }
+
+  /** Lends a connection to one client: at once, or later through `pinReady`. */
+  lend(waiter: PoolWaiter & PinHolder): BackendConnection | null {
+    const connection = this.#idle.pop()
+    if (connection !== undefined) {
+      this.#lent.set(connection, waiter)
+      return connection
+    }
+    this.#pinWaiters.add(waiter)
+    if (this.#count(false) < this.#pinWaiters.size) this.#open(false)
+    return null
+  }
+
+  /** A client that no longer waits. */
+  forget(waiter: PoolWaiter): void {
+    this.#sharedWaiters.delete(waiter)
+    this.#pinWaiters.delete(waiter)
+  }
+
+  /**
+   * Takes a lent connection out of this pool without closing it: its state now fits another pool (SELECT, AUTH, HELLO), which
+   * has to {@link adopt} it, or its holder closes it.
+   */
+  release(connection: BackendConnection): void {
+    this.#lent.delete(connection)
+  }
+
+  /** Takes in a connection that is clean and in this pool's user, protocol and database. */
+  adopt(connection: BackendConnection): void {
+    connection.tap = null
+    connection.onDrained = null
+    if (!connection.isReady || connection.inFlight > 0 || this.#isClosed) {
+      connection.destroy('not reusable')
+      return
+    }
+    const waiter = this.#nextPinWaiter()
+    if (waiter === undefined) {
+      this.#idle.push(connection)
+      return
+    }
+    this.#lent.set(connection, waiter)
+    waiter.pinReady(connection)
+  }
+
+  /** Keeps a connection that another pool lent in this pool's books, so that its holder hears of its end. */
+  transfer(connection: BackendConnection, holder: PinHolder): void {
+    this.#lent.set(connection, holder)
+  }
+
+  /** The shard serves (again): connections that clients wait for can be opened. */
+  shardServes(): void {
+    this.#backoff.reset()
+    this.#openWanted()
+  }
+
+  /** Nothing new goes over today's connections; they close once what is in flight is answered. */
+  retireAll(): void {
+    for (const connection of [...this.#opening.keys()]) connection.destroy('primary lost')
+    for (const connection of [...this.#shared, ...this.#idle, ...this.#lent.keys()]) connection.retire()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const connection of [...this.#opening.keys(), ...this.#shared, ...this.#idle, ...this.#lent.keys()]) {
+      connection.destroy('pool closed')
+    }
+  }
+
+  /** Keeps idle connections alive, so that the server's `timeout` never meets a write, and drops pins idle for too long. */
+  tend(now: number): void {
+    const { backendPingMs, pinIdleMs } = this.#context.config
+    for (const connection of [...this.#idle]) {
+      if (now - connection.lastHeardAt > pinIdleMs) connection.destroy('idle')
+    }
+    for (const connection of [...this.#shared, ...this.#lent.keys()]) {
+      const isQuiet = connection.inFlight === 0 && now - connection.lastHeardAt > backendPingMs
+      if (isQuiet && connection.isReady && connection.raw === null && connection.tap === null) {
+        ask(connection, ['PING'], () => {})
+      }
+    }
+  }
+
+  #count(isShared: boolean): number {
+    let count = 0
+    for (const shared of this.#opening.values()) if (shared === isShared) count++
+    return count
+  }
+
+  #nextPinWaiter(): (PoolWaiter & PinHolder) | undefined {
+    const [waiter] = this.#pinWaiters
+    if (waiter !== undefined) this.#pinWaiters.delete(waiter)
+    return waiter as (PoolWaiter & PinHolder) | undefined
+  }
+
+  #openWanted(): void {
+    if (this.#sharedWaiters.size > 0 && this.#count(true) === 0) this.#open(true)
+    while (this.#count(false) < this.#pinWaiters.size && this.#shard.isServing) this.#open(false)
+  }
+
+  #open(isShared: boolean): void {
+    if (!this.#shard.isServing || this.#isClosed || this.#isRetryPlanned) return
+    const generation = this.#shard.generation
+    const connection = openConnection(this.#context, this.#shard.address, {
+      opened: (opened) => {
+        shakeHands(opened, this.identity, this.protocol, this.db, (report) => {
+          this.#shaken(opened, isShared, generation, report)
+        })
+      },
+      closed: (closed, reason) => this.#closed(closed, reason),
+      idle: () => {},
+    })
+    this.#opening.set(connection, isShared)
+  }
+
+  #shaken(connection: BackendConnection, isShared: boolean, generation: number, report: HandshakeReport): void {
+    if (report.result === HandshakeResult.Lost) return
+    const isUsable = report.result === HandshakeResult.Ready || report.result === HandshakeResult.Unauthenticated
+    if (!isUsable || generation !== this.#shard.generation || !this.#shard.isServing) {
+      if (report.result === HandshakeResult.Refused) this.#refused(report.evidence)
+      if (report.result === HandshakeResult.NotPrimary) this.#shard.suspect(report.evidence)
+      connection.destroy(report.evidence || 'generation is over')
+      return
+    }
+    this.#opening.delete(connection)
+    this.#backoff.reset()
+    connection.state = ConnectionState.Ready
+    connection.generation = generation
+    if (report.hello !== null) this.hello = report.hello
+    if (!isShared) {
+      this.adopt(connection)
+      return
+    }
+    this.#shared.push(connection)
+    const waiters = [...this.#sharedWaiters]
+    this.#sharedWaiters.clear()
+    for (const waiter of waiters) waiter.sharedReady()
+  }
+
+  /** The server's own error goes to everybody who waits for this pool. */
+  #refused(evidence: string): void {
+    const error = Buffer.from(`-${evidence}\r\n`, 'latin1')
+    const waiters = new Set([...this.#sharedWaiters, ...this.#pinWaiters])
+    this.#sharedWaiters.clear()
+    this.#pinWaiters.clear()
+    for (const waiter of waiters) waiter.poolRefused(error)
+  }
+
+  #closed(connection: BackendConnection, reason: string): void {
+    remove(this.#shared, connection)
+    remove(this.#idle, connection)
+    const holder = this.#lent.get(connection)
+    this.#lent.delete(connection)
+    if (this.#opening.delete(connection)) this.#retryLater()
+    else if (this.#shard.isServing && reason !== 'idle' && reason !== 'retired') this.#openWanted()
+    holder?.pinLost(connection)
+  }
+
+  #retryLater(): void {
+    if (this.#isRetryPlanned || this.#isClosed) return
+    this.#isRetryPlanned = true
+    this.#context.runtime.after(this.#backoff.next(), () => {
+      this.#isRetryPlanned = false
+      this.#openWanted()
+      this.#context.turn.settle()
+    })
+  }
+}
+
+function remove<T>(list: T[], item: T): void {
+  const index = list.indexOf(item)
+  if (index >= 0) list.splice(index, 1)
+}

@@ -1,0 +1,141 @@
+// Watches one server over a connection of its own: is it a loaded primary? Also the way for what must not wait behind other commands.
+import type { Address, Timer } from '../runtime/runtime.ts'
+import { type BackendConnection, ConnectionState } from './backend-connection.ts'
+import { type BackendContext, openConnection } from './backend-context.ts'
+import { Backoff } from './backoff.ts'
+import { ask } from './control.ts'
+import { type HandshakeReport, HandshakeResult, judgeRole, shakeHands } from './handshake.ts'
+
+/** Pause between probes while a verdict is waited for, in ms. */
+const HURRIED_PROBE_MS = 100
+const LOST: HandshakeReport = { result: HandshakeResult.Lost, evidence: 'connection lost', hello: null }
+
+export interface ProbeObserver {
+  /** What a server said of itself, after each handshake and probe; Lost when it could not be asked. */
+  judged(report: HandshakeReport): void
+  /** A new connection to the server stands: it may be another version. */
+  connected(connection: BackendConnection, hello: Buffer): void
+}
+
+export class Prober {
+  readonly #context: BackendContext
+  readonly #address: Address
+  readonly #observer: ProbeObserver
+  readonly #backoff: Backoff
+  #connection: BackendConnection | null = null
+  #timer: Timer | null = null
+  #isProbing = false
+  #isHurried = false
+  #isClosed = false
+
+  constructor(context: BackendContext, address: Address, observer: ProbeObserver) {
+    this.#context = context
+    this.#address = address
+    this.#observer = observer
+    this.#backoff = new Backoff(context.runtime)
+  }
+
+  /** The connection for commands that must not wait behind those of clients; null while there is none. */
+  get control(): BackendConnection | null {
+    return this.#connection?.isReady === true ? this.#connection : null
+  }
+
+  start(): void {
+    this.#connect()
+  }
+
+  /** Asks for a fresh verdict soon, and goes on every 100 ms until {@link calm}. */
+  hurry(): void {
+    if (this.#isHurried) return
+    this.#isHurried = true
+    // While disconnected the next attempt is already planned, with a backoff that must not be undone.
+    if (this.#connection !== null) this.#plan(HURRIED_PROBE_MS)
+  }
+
+  calm(): void {
+    this.#isHurried = false
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#timer?.cancel()
+    this.#connection?.destroy('closed')
+  }
+
+  #connect(): void {
+    this.#connection = openConnection(this.#context, this.#address, {
+      opened: (connection) => {
+        shakeHands(connection, this.#context.ownIdentity(), 2, 0, (report) => this.#shaken(connection, report))
+      },
+      closed: (connection, reason) => {
+        if (connection !== this.#connection) return
+        this.#connection = null
+        this.#isProbing = false
+        if (this.#isClosed) return
+        this.#plan(this.#backoff.next())
+        this.#observer.judged({ ...LOST, evidence: reason })
+      },
+      idle: () => {},
+    })
+  }
+
+  #shaken(connection: BackendConnection, report: HandshakeReport): void {
+    if (report.result === HandshakeResult.Lost) return
+    if (report.result === HandshakeResult.Refused) {
+      // Wrong credentials stay wrong on this connection: try again with what the files hold by then.
+      this.#observer.judged(report)
+      connection.destroy(report.evidence)
+      return
+    }
+    connection.state = ConnectionState.Ready
+    this.#backoff.reset()
+    if (report.hello !== null) this.#observer.connected(connection, report.hello)
+    this.#finish(report)
+  }
+
+  #probe(): void {
+    const connection = this.#connection
+    if (connection === null) {
+      this.#connect()
+      return
+    }
+    if (!connection.isReady || this.#isProbing) {
+      // A late answer is a busy server, not a dead one: the socket tells when it dies.
+      this.#plan(this.#pause())
+      return
+    }
+    this.#isProbing = true
+    let hello: Buffer | null = null
+    ask(connection, ['HELLO'], (reply) => {
+      hello = reply
+    })
+    ask(connection, ['PING'], (pong) => {
+      this.#isProbing = false
+      if (hello === null || pong === null) return
+      this.#finish(hello[0] === 45 ? this.#unauthenticated(hello) : judgeRole(hello, pong))
+    })
+  }
+
+  #unauthenticated(hello: Buffer): HandshakeReport {
+    return { result: HandshakeResult.Unauthenticated, evidence: hello.latin1Slice(1, hello.length - 2), hello: null }
+  }
+
+  #finish(report: HandshakeReport): void {
+    this.#observer.judged(report)
+    this.#plan(this.#pause())
+  }
+
+  #pause(): number {
+    const ms = this.#isHurried ? HURRIED_PROBE_MS : this.#context.config.probeMs
+    return ms * (0.8 + 0.4 * this.#context.runtime.random())
+  }
+
+  #plan(ms: number): void {
+    this.#timer?.cancel()
+    if (this.#isClosed) return
+    this.#timer = this.#context.runtime.after(ms, () => {
+      this.#probe()
+      this.#context.turn.settle()
+    })
+  }
+}

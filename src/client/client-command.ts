@@ -1,0 +1,141 @@
+// The CLIENT command: about the proxy's clients, since the server's own list shows only the proxy.
+import type { Request } from '../backend/request.ts'
+import { bulkReply, errorReply, integerReply, nullReply, OK, verbatimReply } from '../resp/reply.ts'
+import { Arguments, encodeRequest } from '../resp/request.ts'
+import { clientFilter, clientLine, isBlocked } from './client-list.ts'
+import type { Lane } from './lane.ts'
+import { overControl } from './place-control.ts'
+import { isClientName } from './place-session.ts'
+import type { Proxy } from './proxy.ts'
+
+/** Subcommands that change nothing and may run on any connection. */
+const HARMLESS = new Set(['help', 'trackinginfo', 'getredir'])
+
+/** Sends or answers the first request of the queue, a CLIENT command outside of a transaction. */
+export function placeClientCommand(lane: Lane, request: Request): boolean {
+  const words = new Arguments(request.bytes, request.start, request.end)
+  const { proxy } = lane
+  const reply = answerLocally(proxy, words)
+  if (reply !== undefined) {
+    lane.answer(request, reply)
+    return true
+  }
+  switch (words.word(1)) {
+    case 'pause':
+    case 'unpause':
+      return overControl(lane, request)
+    case 'unblock':
+      return placeUnblock(lane, request, words)
+    case 'tracking':
+      return placeTracking(lane, request, words)
+    // Whatever is left of these is an error, which the server words best.
+    case 'id':
+    case 'getname':
+    case 'setname':
+    case 'setinfo':
+    case 'info':
+    case 'list':
+    case 'kill':
+    case 'reply':
+    case '':
+      return lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
+    default:
+      return HARMLESS.has(words.word(1)) && lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
+  }
+}
+
+function answerLocally(proxy: Proxy, words: Arguments): Buffer | undefined {
+  const { session } = proxy
+  const { count } = words
+  switch (words.word(1)) {
+    case 'id':
+      return count === 2 ? integerReply(session.id) : undefined
+    case 'getname':
+      if (count !== 2) return undefined
+      return session.name === '' ? nullReply(session.protocol) : bulkReply(session.name)
+    case 'setname':
+      if (count !== 3 || !isClientName(words.text(2))) return undefined
+      session.name = words.text(2)
+      return OK
+    case 'setinfo':
+      return count === 4 ? setInfo(proxy, words) : undefined
+    case 'info':
+      return count === 2 ? verbatimReply(`${clientLine(proxy)}\n`, session.protocol) : undefined
+    case 'list':
+      return listClients(proxy, words)
+    case 'kill':
+      return killClients(proxy, words)
+    default:
+      return undefined
+  }
+}
+
+function setInfo(proxy: Proxy, words: Arguments): Buffer | undefined {
+  const value = words.text(3)
+  const option = words.word(2)
+  if (option !== 'lib-name' && option !== 'lib-ver') return undefined
+  if (!isClientName(value)) return errorReply(`ERR ${option} cannot contain spaces, newlines or special characters.`)
+  if (option === 'lib-name') proxy.session.libraryName = value
+  else proxy.session.libraryVersion = value
+  return OK
+}
+
+function listClients(proxy: Proxy, words: Arguments): Buffer | undefined {
+  const filter = clientFilter(words, 2, proxy, false)
+  if (filter === undefined) return undefined
+  const lines = [...proxy.services.clients.values()].filter(filter).map(clientLine)
+  return verbatimReply(lines.map((line) => `${line}\n`).join(''), proxy.session.protocol)
+}
+
+function killClients(proxy: Proxy, words: Arguments): Buffer | undefined {
+  if (words.count < 3) return undefined
+  const isOldForm = words.count === 3
+  const address = words.text(2)
+  const filter = isOldForm
+    ? (other: Proxy) => other.stream.remoteAddress === address
+    : clientFilter(words, 2, proxy, true)
+  if (filter === undefined) return undefined
+  const victims = [...proxy.services.clients.values()].filter(filter)
+  for (const victim of victims) {
+    // A client that kills itself still hears of it.
+    if (victim === proxy) proxy.services.runtime.atEndOfTurn(() => victim.closeAfterReplies())
+    else victim.close('CLIENT KILL')
+  }
+  if (!isOldForm) return integerReply(victims.length)
+  return victims.length > 0 ? OK : errorReply('ERR No such client')
+}
+
+/** The client's number is ours, the one the server knows is that of its connection. */
+function placeUnblock(lane: Lane, request: Request, words: Arguments): boolean {
+  const option = words.word(3)
+  const isWellFormed = words.count === 3 || (words.count === 4 && (option === 'timeout' || option === 'error'))
+  if (!isWellFormed || !/^\d+$/.test(words.text(2))) {
+    return lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
+  }
+  const target = lane.proxy.services.clients.get(Number(words.text(2)))
+  if (target === undefined || !isBlocked(target)) {
+    lane.answer(request, integerReply(0))
+    return true
+  }
+  const rest = words.count === 4 ? [option] : []
+  return overControl(lane, request, encodeRequest(['CLIENT', 'UNBLOCK', String(target.lane.pin!.id), ...rest]))
+}
+
+/** REDIRECT names a client of ours; the server has to be told the number of its connection. */
+function placeTracking(lane: Lane, request: Request, words: Arguments): boolean {
+  const parts = Array.from({ length: words.count }, (_, index) => words.bytes(index) as Uint8Array | string)
+  for (let index = 3; index + 1 < words.count; index++) {
+    if (words.word(index) !== 'redirect') continue
+    const target = lane.proxy.services.clients.get(Number(words.text(index + 1)))
+    if (target === undefined) continue
+    const pin = target === lane.proxy ? lane.takePin() : target.lane.keepPin('redirect target')
+    // Its connection is being made; the request is looked at again when this client's own is.
+    if (pin === null) return false
+    parts[index + 1] = String(pin.id)
+    request.bytes = encodeRequest(parts)
+    request.start = 0
+    request.end = request.bytes.length
+    break
+  }
+  return lane.placePinned(request)
+}

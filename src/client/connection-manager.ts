@@ -1,0 +1,99 @@
+// Accepts clients, hands each to a Proxy, and keeps their number and their memory within bounds.
+import * as errors from '../errors.ts'
+import { errorReply } from '../resp/reply.ts'
+import type { Address, Listener, Stream, StreamHandler, Timer } from '../runtime/runtime.ts'
+import { Proxy } from './proxy.ts'
+import type { Services } from './services.ts'
+
+/** How often idle clients and memory are looked at, in ms. */
+const ROUND_MS = 1000
+
+/** A client that is turned away needs no events. */
+const turnedAway: StreamHandler = { opened() {}, received() {}, drained() {}, ended() {}, closed() {} }
+
+export class ConnectionManager {
+  readonly clients: Map<number, Proxy>
+  readonly #services: Services
+  readonly #memoryLimitBytes: number
+  readonly #listeners: Listener[] = []
+  readonly #timer: Timer
+  #nextId = 1
+  #isFullNoted = false
+
+  /** @param memoryLimitBytes for everything that waits for clients; 0 = no limit. */
+  constructor(services: Services, clients: Map<number, Proxy>, memoryLimitBytes: number) {
+    this.clients = clients
+    this.#services = services
+    this.#memoryLimitBytes = memoryLimitBytes
+    this.#timer = services.runtime.every(ROUND_MS, () => this.#round())
+  }
+
+  async listen(addresses: readonly Address[]): Promise<Address[]> {
+    const { runtime } = this.#services
+    for (const address of addresses)
+      this.#listeners.push(await runtime.listen(address, (stream) => this.#accept(stream)))
+    return this.#listeners.map((listener) => listener.address)
+  }
+
+  stopListening(): void {
+    for (const listener of this.#listeners) listener.close()
+    this.#listeners.length = 0
+  }
+
+  closeAll(): void {
+    this.stopListening()
+    this.#timer.cancel()
+    for (const proxy of this.clients.values()) proxy.closeAfterReplies()
+  }
+
+  destroyAll(): void {
+    for (const proxy of this.clients.values()) proxy.close('the proxy stops')
+  }
+
+  #accept(stream: Stream): StreamHandler {
+    const { config, log } = this.#services
+    if (this.clients.size >= config.maxClients) {
+      if (!this.#isFullNoted)
+        log.warn({ clients: this.clients.size }, 'clients are turned away: RUSTEZE_CLIENTS is reached')
+      this.#isFullNoted = true
+      stream.write(errorReply(errors.MAX_CLIENTS))
+      stream.end()
+      return turnedAway
+    }
+    this.#isFullNoted = false
+    const proxy = new Proxy(this.#services, stream, this.#nextId++, (gone) => this.clients.delete(gone.session.id))
+    this.clients.set(proxy.session.id, proxy)
+    return proxy
+  }
+
+  #round(): void {
+    const { config, runtime, turn } = this.#services
+    const now = runtime.now()
+    if (config.clientIdleMs > 0) {
+      for (const proxy of this.clients.values()) {
+        // Redis spares subscribers and blocked clients as well.
+        if (now - proxy.lastRequestAt > config.clientIdleMs && proxy.isIdle && proxy.session.pinReason === '') {
+          proxy.close('idle (RUSTEZE_CLIENT_IDLE)')
+        }
+      }
+    }
+    this.#shedMemory()
+    turn.settle()
+  }
+
+  /** Above the ceiling the client with the most unread replies goes, until the sum is below it. */
+  #shedMemory(): void {
+    if (this.#memoryLimitBytes === 0) return
+    const sizes = [...this.clients.values()].map((proxy) => ({
+      proxy,
+      bytes: proxy.output.pendingBytes + proxy.replies.heldBytes,
+    }))
+    let sum = this.#services.hold.bytes + sizes.reduce((total, { bytes }) => total + bytes, 0)
+    sizes.sort((a, b) => b.bytes - a.bytes)
+    for (const { proxy, bytes } of sizes) {
+      if (sum <= this.#memoryLimitBytes || bytes === 0) return
+      proxy.close('most unread replies while memory is short (RUSTEZE_MEMORY)')
+      sum -= bytes
+    }
+  }
+}

@@ -1,0 +1,531 @@
+// One client's way to one shard: what it has in flight there, on which connection, and what has to wait.
+import type { BackendConnection } from '../backend/backend-connection.ts'
+import type { Holder } from '../backend/hold.ts'
+import type { PinHolder, Pool, PoolWaiter } from '../backend/pool.ts'
+import { Phase, type Request, type RequestOwner, RequestQueue } from '../backend/request.ts'
+import type { Shard, ShardWaiter } from '../backend/shard.ts'
+import { Kind } from '../command/classify.ts'
+import * as errors from '../errors.ts'
+import { errorReply } from '../resp/reply.ts'
+import { isNoScript, Refusal, refusalOf } from '../route/refusal.ts'
+import { lossOf } from './loss.ts'
+import type { PinTaker } from './pin-budget.ts'
+import { place } from './place.ts'
+import { deliverAcknowledgement, listen } from './place-subscribe.ts'
+import type { Proxy } from './proxy.ts'
+import { restorePin } from './restore.ts'
+import { settle } from './settle.ts'
+import { Undecided } from './undecided.ts'
+
+const MINUS = 45
+const NO_BYTES: Buffer = Buffer.alloc(0)
+
+/**
+ * Invariants: requests are in flight on one connection at a time, so their replies come in order; the connection changes only
+ * when nothing is in flight. What cannot be sent yet waits in `queue`, in order, and nothing overtakes it.
+ */
+export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, ShardWaiter, Holder {
+  readonly proxy: Proxy
+  readonly shard: Shard
+  readonly queue = new RequestQueue()
+  queuedBytes = 0
+  inFlight = 0
+  pool: Pool
+  /** Who lent the pin, and gets it back: `pool`, or the proxy's own user's while another one logs in. */
+  #lender: Pool
+  /** The shared connection ordinary commands go to; kept as long as it is good. */
+  shared: BackendConnection | null = null
+  /** The connection lent to this client alone; while there is one, everything goes there. */
+  pin: BackendConnection | null = null
+  /** The pin has state that no other client may meet: it is closed, not given back. */
+  isPinDirty = false
+  /** Frames pass in both directions as they are, until the client leaves. */
+  isRaw = false
+  /** The generation that took this client's last write. */
+  writeGeneration = 0
+  /** Replies kept back after a refusal, until it is known what happens to all of them. */
+  readonly undecided: Undecided
+  /** Requests given back by a dying connection, in order. */
+  readonly #returned = new RequestQueue()
+  #isAdvancing = false
+  #isAwaitingPin = false
+  #awaitingPinSince = 0
+  #isAwaitingVerdict = false
+  /** The client left; what is still in flight is answered to nobody. */
+  isGone = false
+  /** The server refused the write that makes WAIT mean something here. */
+  isFenceRefused = false
+  /** The beginning of a long reply, for those who look at what kind of reply it was. */
+  #partHead: Buffer = NO_BYTES
+  #parts: Buffer[] = []
+
+  constructor(proxy: Proxy, shard: Shard) {
+    this.proxy = proxy
+    this.shard = shard
+    this.pool = shard.pool(proxy.session.identity, proxy.session.protocol, proxy.session.db)
+    this.#lender = this.pool
+    this.undecided = new Undecided(proxy.replies)
+  }
+
+  /** Takes a request, already in the client's reply queue, and sends it as soon as that is right. */
+  submit(request: Request): void {
+    const shared = this.shared
+    if (
+      request.command.kind === Kind.Ordinary &&
+      this.queue.head === null &&
+      this.pin === null &&
+      shared?.isReady &&
+      this.shard.isServing &&
+      !this.undecided.isOpen
+    ) {
+      this.send(shared, request)
+      return
+    }
+    this.#enqueue(request)
+    this.advance()
+  }
+
+  send(connection: BackendConnection, request: Request): void {
+    if (request.command.write) this.writeGeneration = connection.generation
+    this.inFlight++
+    connection.send(request)
+  }
+
+  /** Sends from the queue whatever may go now. */
+  advance(): void {
+    if (this.#isAdvancing || this.isGone) return
+    this.#isAdvancing = true
+    if (this.pin === null && this.proxy.session.needsPin) this.takePin()
+    while (this.queue.head !== null && !this.undecided.isOpen && !this.#isAwaitingVerdict) {
+      if (!place(this, this.queue.head)) break
+    }
+    this.#isAdvancing = false
+    if (this.queue.head === null) this.#releaseIdlePin()
+    this.proxy.hasRoom()
+  }
+
+  /** Takes the first request out of the queue, to be sent or answered. */
+  take(): void {
+    const request = this.queue.shift()!
+    this.queuedBytes -= request.byteLength
+    this.proxy.services.hold.remove(this, request.byteLength, this.queue.head === null)
+  }
+
+  /** Answers the first request of the queue without a server. */
+  answer(request: Request, reply: Buffer): void {
+    this.take()
+    this.proxy.replies.answer(request, reply)
+  }
+
+  /** Sends the first request of the queue over a shared connection. @returns false when it has to wait. */
+  placeShared(request: Request): boolean {
+    if (this.proxy.config.sharedConnections === 0) return this.placePinned(request)
+    const connection = this.#join()
+    if (connection === null) return false
+    this.take()
+    this.send(connection, request)
+    return true
+  }
+
+  /** Sends the first request of the queue over the client's own connection. @returns false when it has to wait. */
+  placePinned(request: Request): boolean {
+    const pin = this.takePin()
+    if (pin === null) return false
+    this.take()
+    this.send(pin, request)
+    return true
+  }
+
+  /** The client's own connection, ready for use; null when it has to be waited for. */
+  takePin(lender: Pool = this.pool): BackendConnection | null {
+    if (this.pin !== null) return this.pin.isReady && this.shard.isServing ? this.pin : null
+    if (this.inFlight > 0 || this.#isAwaitingPin) return null
+    if (!this.shard.isServing) {
+      this.shard.wait(this)
+      return null
+    }
+    if (!this.proxy.services.pins.take(this)) {
+      this.#awaitPin()
+      return null
+    }
+    this.#leaveShared()
+    this.#lender = lender
+    const pin = lender.lend(this)
+    if (pin === null) this.#awaitPin()
+    else this.#pinned(pin)
+    return pin
+  }
+
+  /** Another client depends on this one's connection: it has to keep it. */
+  keepPin(reason: string): BackendConnection | null {
+    if (this.proxy.session.stickyReason === '') this.proxy.session.stickyReason = reason
+    this.isPinDirty = true
+    return this.takePin()
+  }
+
+  /** Ends the client's own connection as it is: its state goes with it. */
+  dropPin(reason: string): void {
+    const pin = this.pin
+    if (pin === null) return
+    this.#forgetPin(pin)
+    pin.destroy(reason)
+  }
+
+  /** The client keeps its connection until it leaves; the request is repeated when that connection has to be made anew. */
+  stick(reason: string, request: Request): void {
+    const { session } = this.proxy
+    session.stickyReason = reason
+    if (!request.isStreamed) session.restoring.push(Buffer.from(request.bytes.subarray(request.start, request.end)))
+    this.isPinDirty = true
+    if (session.isTracking && this.pin !== null) listen(this, this.pin)
+  }
+
+  /** From here on bytes pass as they are, this request's and its reply included. */
+  goRaw(request: Request, pin: BackendConnection): void {
+    this.isRaw = true
+    this.isPinDirty = true
+    this.proxy.session.transaction = null
+    this.proxy.session.stickyReason = 'raw'
+    pin.sendBytes(request.bytes, request.start, request.end)
+    this.proxy.replies.answer(request, NO_BYTES)
+    for (let waiting = this.queue.head; waiting !== null; waiting = this.queue.head) {
+      pin.sendBytes(waiting.bytes, waiting.start, waiting.end)
+      this.answer(waiting, NO_BYTES)
+    }
+    pin.raw = (bytes) => this.proxy.push(bytes, 0, bytes.length)
+    this.proxy.goRaw(pin)
+  }
+
+  /** One of several acknowledgements that together answer a request. */
+  acknowledged(pin: BackendConnection, request: Request, bytes: Buffer, start: number, end: number): void {
+    deliverAcknowledgement(this, request, bytes, start, end)
+    if (request.acknowledgementsLeft > 0) return
+    pin.finishHead()
+    this.inFlight--
+    if (this.inFlight === 0) this.#becameIdle()
+  }
+
+  /** The session's user, protocol or database changed. */
+  moveToPool(): void {
+    const { identity, protocol, db } = this.proxy.session
+    const pool = this.shard.pool(identity, protocol, db)
+    if (pool === this.pool) return
+    this.#leaveShared()
+    if (this.pin !== null) {
+      this.#lender.release(this.pin)
+      pool.transfer(this.pin, this)
+      this.#lender = pool
+    }
+    this.pool = pool
+  }
+
+  /** The client left: what waits is forgotten, what was sent is answered to nobody. */
+  leave(): void {
+    this.isGone = true
+    while (this.queue.head !== null) this.take()
+    this.undecided.forget()
+    this.shard.forget(this)
+    this.pool.forget(this)
+    this.#leaveShared()
+    if (this.#isAwaitingPin) this.#stopAwaitingPin(true)
+    const pin = this.pin
+    if (pin === null) return
+    const head = pin.sent.head
+    const isWaitingThere = this.isRaw || pin.tap !== null || (head !== null && head.command.kind !== Kind.Ordinary)
+    if (this.inFlight === 0 && !this.isPinDirty && !this.proxy.session.needsPin) this.giveBackPin()
+    else {
+      this.#forgetPin(pin)
+      // What was sent is still to be run, as after a client that writes and leaves; but nothing may be eaten by a dead client's pop.
+      if (isWaitingThere) pin.destroy('client left')
+      else pin.retire()
+    }
+  }
+
+  replied(request: Request, bytes: Buffer, start: number, end: number): void {
+    this.inFlight--
+    if (this.isGone) return
+    if (
+      bytes[start] !== MINUS &&
+      this.pin === null &&
+      request.command.kind === Kind.Ordinary &&
+      request.block === null &&
+      !this.undecided.isOpen
+    ) {
+      this.proxy.replies.deliver(request, bytes, start, end)
+    } else this.#judge(request, bytes, start, end)
+    if (this.inFlight === 0) this.#becameIdle()
+  }
+
+  repliedInPart(request: Request, bytes: Buffer, start: number, end: number, isLast: boolean): void {
+    if (isLast) this.inFlight--
+    if (this.isGone) return
+    const { replies } = this.proxy
+    const isWhole =
+      this.#parts.length > 0 || replies.head !== request || request.block !== null || this.undecided.isOpen
+    if (isWhole && !request.isReplyBegun) {
+      this.#parts.push(Buffer.from(bytes.subarray(start, end)))
+      if (!isLast) return
+      const whole = Buffer.concat(this.#parts)
+      this.#parts = []
+      this.#judge(request, whole, 0, whole.length)
+    } else {
+      if (!request.isReplyBegun) this.#partHead = Buffer.from(bytes.subarray(start, Math.min(end, start + 64)))
+      replies.deliverPart(request, bytes, start, end, isLast)
+      if (isLast) settle(this, request, this.#partHead, 0, this.#partHead.length)
+      else this.proxy.checkSlowReader(this.pin ?? this.shared)
+    }
+    if (isLast && this.inFlight === 0) this.#becameIdle()
+  }
+
+  lost(request: Request, wasSent: boolean): void {
+    this.inFlight--
+    this.#parts = []
+    if (this.isGone) return
+    if (request.isReplyBegun) {
+      this.proxy.close('connection to the backend was lost in the middle of a reply')
+      return
+    }
+    const loss = lossOf(request, wasSent, this)
+    if (request.block !== null) this.#lostBlockPart(request, loss)
+    else if (loss === null) {
+      if (wasSent) request.attempts++
+      if (this.undecided.isOpen) this.undecided.addUnanswered(request)
+      else {
+        request.phase = Phase.Queued
+        this.#returned.push(request)
+      }
+    } else if (loss === errors.UNCERTAIN && this.proxy.config.uncertain === 'close') this.proxy.close(errors.UNCERTAIN)
+    else {
+      if (loss === errors.UNCERTAIN) this.proxy.services.uncertain(request.command)
+      if (this.undecided.isOpen) this.undecided.add(request, errorReply(loss), true)
+      else this.proxy.replies.answer(request, errorReply(loss))
+    }
+  }
+
+  connectionLost(): void {
+    if (this.isGone) return
+    this.#queueAgain(this.#returned)
+    if (this.inFlight === 0) this.#becameIdle()
+  }
+
+  sharedReady(): void {
+    this.advance()
+  }
+
+  pinReady(connection: BackendConnection): void {
+    if (this.isGone || !this.#isAwaitingPin) {
+      this.#lender.release(connection)
+      this.#lender.adopt(connection)
+      return
+    }
+    this.#stopAwaitingPin(false)
+    this.#pinned(connection)
+    this.advance()
+  }
+
+  /** The budget of pins has room again. */
+  pinAllowed(): void {
+    this.#stopAwaitingPin(false)
+    this.advance()
+  }
+
+  poolRefused(error: Buffer): void {
+    if (this.#isAwaitingPin) this.#stopAwaitingPin(true)
+    // Only commands that need this pool hear of it; AUTH and the like go on and may change it.
+    while (this.queue.head !== null) this.answer(this.queue.head, error)
+    this.advance()
+  }
+
+  pinLost(connection: BackendConnection): void {
+    if (connection !== this.pin) return
+    this.#forgetPin(connection)
+    if (this.isGone) return
+    const { session } = this.proxy
+    if (session.isWatching) {
+      session.isWatching = false
+      session.isWatchBroken = true
+    }
+    const mustClose = this.isRaw || session.isIrreplaceable
+    const wantsClose = this.proxy.config.subscribersOnFailover === 'close'
+    const isListening = session.isTracking || (session.subscriptions?.count ?? 0) > 0
+    if (mustClose) this.proxy.close('the connection it had for itself was lost, with state that cannot be made again')
+    else if (wantsClose && isListening)
+      this.proxy.close('its subscriptions were lost (RUSTEZE_SUBSCRIBERS_ON_FAILOVER=close)')
+    else if (this.inFlight === 0) this.advance()
+  }
+
+  shardServes(): void {
+    this.#isAwaitingVerdict = false
+    this.advance()
+  }
+
+  expire(now: number): void {
+    const { config } = this.proxy
+    if (this.#isAwaitingPin && this.#awaitingPinSince > 0 && this.shard.isServing) {
+      if (now - this.#awaitingPinSince > config.pinWaitMs && this.proxy.services.pins.isWaiting(this)) {
+        this.#stopAwaitingPin(true)
+        if (this.queue.head !== null) this.answer(this.queue.head, errorReply(errors.noPin(config.pinWaitMs)))
+        this.advance()
+      }
+    }
+    while (this.queue.head !== null && this.isOverdue(this.queue.head, now)) {
+      const request = this.queue.head
+      this.answer(request, request.refusal ?? errorReply(errors.noPrimary(config.holdMs)))
+    }
+    if (this.queue.head === null) this.advance()
+  }
+
+  /** True when a request has waited for a primary as long as it may. */
+  isOverdue(request: Request, now: number): boolean {
+    if (this.shard.isServing && request.refusal === null) return false
+    const since = request.refusal === null ? Math.max(request.arrivedAt, this.shard.notServingSince) : request.arrivedAt
+    return now - since >= this.proxy.config.holdMs
+  }
+
+  #enqueue(request: Request): void {
+    const { hold } = this.proxy.services
+    if (!this.shard.isServing && hold.isFull) {
+      this.proxy.replies.answer(request, errorReply(errors.HOLD_FULL))
+      return
+    }
+    this.queue.push(request)
+    this.queuedBytes += request.byteLength
+    hold.add(this, request.byteLength)
+  }
+
+  #queueAgain(requests: RequestQueue): void {
+    for (let request = requests.head; request !== null; request = request.next) {
+      this.queuedBytes += request.byteLength
+      this.proxy.services.hold.add(this, request.byteLength)
+    }
+    this.queue.prepend(requests)
+  }
+
+  #join(): BackendConnection | null {
+    if (!this.shard.isServing) {
+      this.shard.wait(this)
+      return null
+    }
+    if (this.shared?.isReady) return this.shared
+    if (this.inFlight > 0) return null
+    this.#leaveShared()
+    const connection = this.pool.join(this)
+    if (connection !== null) {
+      connection.lanes++
+      this.shared = connection
+    }
+    return connection
+  }
+
+  #leaveShared(): void {
+    if (this.shared === null) return
+    this.shared.lanes--
+    this.shared = null
+  }
+
+  #awaitPin(): void {
+    this.#isAwaitingPin = true
+    this.#awaitingPinSince = this.proxy.services.runtime.now()
+  }
+
+  #stopAwaitingPin(isOver: boolean): void {
+    this.#isAwaitingPin = false
+    if (!isOver) return
+    this.#lender.forget(this)
+    this.proxy.services.pins.give(this)
+  }
+
+  #pinned(connection: BackendConnection): void {
+    this.pin = connection
+    this.isPinDirty = false
+    restorePin(this, connection)
+  }
+
+  #forgetPin(connection: BackendConnection): void {
+    this.pin = null
+    this.#lender.release(connection)
+    this.proxy.services.pins.give(this)
+  }
+
+  #releaseIdlePin(): void {
+    if (this.pin === null || this.inFlight > 0 || this.proxy.session.needsPin || this.isRaw) return
+    if (this.proxy.config.sharedConnections > 0) this.giveBackPin()
+  }
+
+  /** Ends the loan of the client's own connection: others may have it, unless its state forbids that. */
+  giveBackPin(): void {
+    const pin = this.pin
+    if (pin === null) return
+    this.#forgetPin(pin)
+    if (this.isPinDirty) pin.destroy('its state was the client’s own')
+    else this.#lender.adopt(pin)
+  }
+
+  /** A reply that may change the session, or may not be the last word. */
+  #judge(request: Request, bytes: Buffer, start: number, end: number): void {
+    const refusal = bytes[start] === MINUS ? this.#refusalOf(request, bytes, start, end) : Refusal.None
+    if (refusal === Refusal.NotPrimary) this.shard.suspect(bytes.latin1Slice(start + 1, end - 2))
+    if (request.block !== null) {
+      this.undecided.addBlockPart(request, Buffer.from(bytes.subarray(start, end)), refusal !== Refusal.None)
+      return
+    }
+    if (refusal !== Refusal.None && !request.isStreamed) {
+      this.undecided.addRefused(request, Buffer.from(bytes.subarray(start, end)))
+      return
+    }
+    if (bytes[start] === MINUS && request.command.kind === Kind.EvalSha && isNoScript(bytes, start)) {
+      if (this.#healScript(request, bytes, start, end)) return
+    }
+    const reply = settle(this, request, bytes, start, end)
+    // An answer to a request that is still coming is an error behind which the server closes.
+    if (request.isStreamed && this.proxy.isStreaming(request)) this.proxy.closeAfterReplies()
+    if (this.undecided.isOpen) {
+      this.undecided.add(request, reply ?? Buffer.from(bytes.subarray(start, end)), !request.command.repeatable)
+    } else if (reply !== null) this.proxy.replies.answer(request, reply)
+    else this.proxy.replies.deliver(request, bytes, start, end)
+  }
+
+  #refusalOf(request: Request, bytes: Buffer, start: number, end: number): Refusal {
+    if (this.proxy.config.holdMs === 0) return Refusal.None
+    return refusalOf(request.command, bytes, start, end)
+  }
+
+  /** The server has lost a script whose body we know: it is asked again as EVAL. */
+  #healScript(request: Request, bytes: Buffer, start: number, end: number): boolean {
+    if (this.proxy.session.transaction !== null || request.attempts > 0) return false
+    const frame = this.proxy.services.scripts.asEval(request.bytes, request.start, request.end)
+    if (frame === undefined) return false
+    this.undecided.addHealed(request, Buffer.from(bytes.subarray(start, end)), frame)
+    return true
+  }
+
+  #lostBlockPart(request: Request, loss: string | null): void {
+    if (loss === errors.UNCERTAIN) this.proxy.services.uncertain(request.command)
+    this.undecided.addLostBlockPart(request, loss)
+  }
+
+  #becameIdle(): void {
+    if (this.undecided.isOpen) {
+      const { again, mustAwaitVerdict } = this.undecided.decide()
+      if (again.head !== null) {
+        this.#isAwaitingVerdict = mustAwaitVerdict
+        // A transaction whose queueing was refused is begun anew on another connection.
+        if (mustAwaitVerdict && this.proxy.session.transaction !== null) this.#breakTransaction()
+        this.#queueAgain(again)
+        if (mustAwaitVerdict) this.shard.wait(this)
+      }
+    }
+    if (this.queue.head !== null) this.advance()
+    else this.#releaseIdlePin()
+    this.proxy.hasRoom()
+  }
+
+  #breakTransaction(): void {
+    const { session } = this.proxy
+    if (session.isWatching) {
+      session.isWatching = false
+      session.isWatchBroken = true
+    }
+    this.dropPin('its transaction was refused')
+  }
+}

@@ -1,0 +1,80 @@
+// What goes to one client's socket: replies gathered per event into one write, and the count of what the client has not read.
+import type { Stream } from '../runtime/runtime.ts'
+import type { Flushable, Turn } from '../runtime/turn.ts'
+
+export class Output implements Flushable {
+  readonly #stream: Stream
+  readonly #turn: Turn
+  /** Told after each write. */
+  readonly #written: () => void
+  #pieces: Buffer[] = []
+  #pieceBytes = 0
+  /** Lent bytes [runStart, runEnd) that go out next; copied before their lender gets them back. */
+  #run: Buffer | null = null
+  #runStart = 0
+  #runEnd = 0
+  #isPlanned = false
+
+  constructor(stream: Stream, turn: Turn, written: () => void) {
+    this.#stream = stream
+    this.#turn = turn
+    this.#written = written
+  }
+
+  /** Bytes the client has not read yet. */
+  get pendingBytes(): number {
+    return this.#stream.pendingBytes + this.#pieceBytes + (this.#runEnd - this.#runStart)
+  }
+
+  /** Adds bytes[start, end), lent until the end of the event; replies that lie side by side stay one run. */
+  addLent(bytes: Buffer, start: number, end: number): void {
+    if (this.#run === bytes && this.#runEnd === start) {
+      this.#runEnd = end
+      return
+    }
+    this.#keepRun()
+    this.#run = bytes
+    this.#runStart = start
+    this.#runEnd = end
+    this.#plan()
+  }
+
+  /** Adds bytes that are nobody else's, or never change. */
+  add(bytes: Buffer): void {
+    this.#keepRun()
+    this.#pieces.push(bytes)
+    this.#pieceBytes += bytes.length
+    this.#plan()
+  }
+
+  flush(): void {
+    this.#isPlanned = false
+    this.#keepRun()
+    const pieces = this.#pieces
+    if (pieces.length === 0) return
+    const together = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, this.#pieceBytes)
+    this.#pieces = []
+    this.#pieceBytes = 0
+    this.#stream.write(together)
+    this.#written()
+  }
+
+  #keepRun(): void {
+    const run = this.#run
+    if (run === null) return
+    const length = this.#runEnd - this.#runStart
+    const copy = Buffer.allocUnsafe(length)
+    run.copy(copy, 0, this.#runStart, this.#runEnd)
+    this.#pieces.push(copy)
+    this.#pieceBytes += length
+    this.#run = null
+    this.#runStart = 0
+    this.#runEnd = 0
+  }
+
+  #plan(): void {
+    if (this.#isPlanned) return
+    this.#isPlanned = true
+    this.#turn.flushSoon(this)
+  }
+}

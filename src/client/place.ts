@@ -1,0 +1,194 @@
+// Decides where the next request of a client goes: a shared connection, one of its own, or an answer of ours.
+import { OWN_IDENTITY } from '../backend/handshake.ts'
+import type { Request } from '../backend/request.ts'
+import { hasBlockOption, Kind } from '../command/classify.ts'
+import * as errors from '../errors.ts'
+import { errorReply, nullArrayReply, OK, PONG } from '../resp/reply.ts'
+import { Arguments } from '../resp/request.ts'
+import { placeClientCommand } from './client-command.ts'
+import type { Lane } from './lane.ts'
+import { placeControl } from './place-control.ts'
+import { placeAuth, placeHello, placeReset, placeSelect } from './place-session.ts'
+import { placeMonitor, placeSubscribe } from './place-subscribe.ts'
+import { placeWait } from './place-wait.ts'
+
+/**
+ * Sends or answers the first request of the lane's queue.
+ * @returns false when it has to wait; whoever it waits for calls `lane.advance`.
+ */
+export function place(lane: Lane, request: Request): boolean {
+  const refused = deniedName(lane, request)
+  if (refused !== undefined) {
+    const { transaction } = lane.proxy.session
+    if (transaction !== null) transaction.isAborted = true
+    return answered(lane, request, errorReply(errors.denied(refused)))
+  }
+  if (request.isStreamed) return placeStreamed(lane, request)
+  if (request.block !== null) return lane.inFlight > 0 && lane.pin !== null ? false : lane.placeShared(request)
+  return lane.pin === null ? placeFree(lane, request) : placeOnPin(lane, request)
+}
+
+/** The client has no connection of its own. */
+function placeFree(lane: Lane, request: Request): boolean {
+  switch (request.command.kind) {
+    case Kind.Ping:
+      return isPlainPing(request) && !isLoginNeeded(lane) ? answered(lane, request, PONG) : lane.placeShared(request)
+    case Kind.Sticky:
+    case Kind.Unknown:
+    case Kind.Blocking:
+    case Kind.Multi:
+    case Kind.Watch:
+      return lane.placePinned(request)
+    case Kind.BlockingRead:
+      return isBlockingRead(request) ? lane.placePinned(request) : lane.placeShared(request)
+    case Kind.Ordinary:
+    case Kind.PartlyDenied:
+    case Kind.Exec:
+    case Kind.Discard:
+    case Kind.Unwatch:
+    case Kind.Eval:
+    case Kind.EvalSha:
+      return lane.placeShared(request)
+    default:
+      return placeSpecial(lane, request)
+  }
+}
+
+/** The client has a connection of its own; whether it is in a transaction there is known once nothing is in flight. */
+function placeOnPin(lane: Lane, request: Request): boolean {
+  const { session } = lane.proxy
+  const { kind } = request.command
+  if (!session.needsPin && lane.inFlight === 0 && kind === Kind.Ordinary && lane.proxy.config.sharedConnections > 0) {
+    lane.giveBackPin()
+    return place(lane, request)
+  }
+  switch (kind) {
+    case Kind.Exec:
+      return placeExec(lane, request)
+    case Kind.Select:
+    case Kind.Auth:
+    case Kind.Hello:
+    case Kind.Reset:
+    case Kind.Quit:
+    case Kind.Subscribe:
+    case Kind.Unsubscribe:
+    case Kind.Monitor:
+    case Kind.Client:
+    case Kind.Wait:
+    case Kind.Script:
+    case Kind.Function:
+      if (lane.inFlight > 0 && lane.pin?.tap == null) return false
+      if (session.transaction === null || kind === Kind.Reset || kind === Kind.Quit) return placeSpecial(lane, request)
+      return placeInTransaction(lane, request)
+    default:
+      return lane.placePinned(request)
+  }
+}
+
+function placeSpecial(lane: Lane, request: Request): boolean {
+  switch (request.command.kind) {
+    case Kind.Select:
+      return placeSelect(lane, request)
+    case Kind.Auth:
+      return placeAuth(lane, request)
+    case Kind.Hello:
+      return placeHello(lane, request)
+    case Kind.Reset:
+      return placeReset(lane, request)
+    case Kind.Quit:
+      if (lane.inFlight > 0) return false
+      lane.answer(request, OK)
+      lane.proxy.closeAfterReplies()
+      return true
+    case Kind.Subscribe:
+    case Kind.Unsubscribe:
+      return placeSubscribe(lane, request)
+    case Kind.Monitor:
+      return placeMonitor(lane, request)
+    case Kind.Client:
+      return placeClientCommand(lane, request)
+    case Kind.Wait:
+      return placeWait(lane, request)
+    default:
+      return placeControl(lane, request)
+  }
+}
+
+/** The server queues it and runs it at EXEC; what it does to the connection then ties the client to it. */
+function placeInTransaction(lane: Lane, request: Request): boolean {
+  const { transaction } = lane.proxy.session
+  const { kind } = request.command
+  if (transaction !== null) {
+    const isReplyMode =
+      kind === Kind.Client && new Arguments(request.bytes, request.start, request.end).word(1) === 'reply'
+    if (kind === Kind.Subscribe || kind === Kind.Unsubscribe || kind === Kind.Monitor || isReplyMode) {
+      transaction.isUnframeable = true
+    } else if (kind !== Kind.Wait && kind !== Kind.Script && kind !== Kind.Function)
+      transaction.changesConnection = true
+  }
+  return lane.placePinned(request)
+}
+
+function placeExec(lane: Lane, request: Request): boolean {
+  const { session } = lane.proxy
+  const { transaction } = session
+  const mustFail = session.isWatchBroken || transaction?.isAborted === true
+  if (!mustFail && transaction?.isUnframeable !== true) return lane.placePinned(request)
+  if (lane.inFlight > 0) return false
+  if (transaction === null) return lane.placePinned(request)
+  if (!mustFail) {
+    const pin = lane.takePin()
+    if (pin === null) return false
+    lane.take()
+    lane.goRaw(request, pin)
+    return true
+  }
+  // The server's half of the transaction is given up with its connection.
+  session.transaction = null
+  session.isWatching = false
+  const isWatchBroken = session.isWatchBroken
+  session.isWatchBroken = false
+  lane.dropPin('its transaction cannot succeed')
+  lane.answer(request, isWatchBroken ? nullArrayReply(session.protocol) : errorReply(errors.EXEC_ABORTED))
+  return true
+}
+
+/** What RUSTEZE_DENY calls this request; undefined when it is allowed. */
+function deniedName(lane: Lane, request: Request): string | undefined {
+  const { kind, name } = request.command
+  if (kind === Kind.Denied) return name
+  const isContainer =
+    kind === Kind.PartlyDenied || kind === Kind.Client || kind === Kind.Script || kind === Kind.Function
+  if (!isContainer) return undefined
+  const full = `${name}|${new Arguments(request.bytes, request.start, request.end).word(1)}`
+  return lane.proxy.config.deny.includes(full) ? full : undefined
+}
+
+function placeStreamed(lane: Lane, request: Request): boolean {
+  if (lane.pin === null && lane.inFlight > 0) return false
+  const pin = lane.takePin()
+  if (pin === null) return false
+  lane.take()
+  lane.send(pin, request)
+  lane.proxy.streamTo(pin)
+  return true
+}
+
+function answered(lane: Lane, request: Request, reply: Buffer): boolean {
+  lane.answer(request, reply)
+  return true
+}
+
+/** `PING` without a text, as an array of one word: `*1`, the name's length, the name. */
+function isPlainPing(request: Request): boolean {
+  return request.bytes[request.start + 1] === 49 && request.bytes[request.start + 2] === 13
+}
+
+/** The server would answer -NOAUTH, and so must we. */
+function isLoginNeeded(lane: Lane): boolean {
+  return lane.shard.isAuthenticationRequired && lane.proxy.session.identity.key === OWN_IDENTITY
+}
+
+function isBlockingRead(request: Request): boolean {
+  return hasBlockOption(new Arguments(request.bytes, request.start, request.end))
+}

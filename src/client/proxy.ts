@@ -1,0 +1,452 @@
+// One client's conversation: reads its requests, hands them to a lane in order, and stops reading when it asks faster than it listens.
+import type { BackendConnection } from '../backend/backend-connection.ts'
+import { Phase, Request, type WholeBlock } from '../backend/request.ts'
+import { Kind } from '../command/classify.ts'
+import type { Command } from '../command/table.ts'
+import type { Config } from '../config.ts'
+import * as errors from '../errors.ts'
+import { errorReply, OK } from '../resp/reply.ts'
+import { Arguments, encodeRequest, splitInline } from '../resp/request.ts'
+import { RequestFramer, Scan } from '../resp/request-framer.ts'
+import type { Stream, StreamHandler } from '../runtime/runtime.ts'
+import { admit } from './admission.ts'
+import { Lane } from './lane.ts'
+import { Output } from './output.ts'
+import { ReplyQueue } from './reply-queue.ts'
+import type { Services } from './services.ts'
+import { ReplyMode, Session } from './session.ts'
+import { isWholeBlock } from './whole-block.ts'
+
+/** The least proto-max-bulk-len a server can have: above it the server may close the connection, so it must not be a shared one. */
+const LARGEST_SHARED_ARGUMENT_BYTES = 1024 * 1024
+/** A request that is not complete after so many bytes is streamed instead of collected. */
+const LARGEST_COLLECTED_BYTES = 64 * 1024
+/** How long others wait behind a client that does not read its large reply, in ms. */
+const SLOW_READER_MS = 1000
+
+const NO_BYTES: Buffer = Buffer.alloc(0)
+
+export class Proxy implements StreamHandler {
+  readonly services: Services
+  readonly config: Config
+  readonly session: Session
+  readonly output: Output
+  readonly replies: ReplyQueue
+  readonly stream: Stream
+  readonly connectedAt: number
+  lastRequestAt: number
+  lastCommand = 'NULL'
+  /** The lane to the first shard; with one shard it is the only one. */
+  readonly #lane: Lane
+  readonly #lanes: Lane[]
+  readonly #closed: (proxy: Proxy) => void
+  readonly #framer = new RequestFramer()
+  /** Received and not handed on yet: bytes [framer.begin, inputEnd). */
+  #input: Buffer = NO_BYTES
+  #inputEnd = 0
+  /** The client is not read: it has too much under way. */
+  #isStalled = false
+  #isReading = false
+  /** The whole transaction being handed on. */
+  #block: WholeBlock | null = null
+  /** The request that is too large to be collected, until its last byte came. */
+  #streaming: Request | null = null
+  #streamPin: BackendConnection | null = null
+  #rawPin: BackendConnection | null = null
+  #slowReader: BackendConnection | null = null
+  #isClosing = false
+  #isClosed = false
+  #hasEnded = false
+
+  constructor(services: Services, stream: Stream, id: number, closed: (proxy: Proxy) => void) {
+    this.services = services
+    this.config = services.config
+    this.stream = stream
+    this.#closed = closed
+    this.connectedAt = services.runtime.now()
+    this.lastRequestAt = this.connectedAt
+    this.session = new Session(id, services.ownIdentity(), services.config.backendDatabase, !services.needsPassword)
+    this.#framer.unauthenticated = services.needsPassword
+    this.output = new Output(stream, services.turn, () => this.#written())
+    this.replies = new ReplyQueue(this.output)
+    this.#lane = new Lane(this, services.router.shards[0]!)
+    this.#lanes = [this.#lane]
+  }
+
+  get lane(): Lane {
+    return this.#lane
+  }
+
+  /** The client gave the proxy's password: Redis's lower limits for strangers end. */
+  admitted(): void {
+    this.#framer.unauthenticated = false
+  }
+
+  /** Requests and reply bytes under way: what CLIENT LIST and the drain look at. */
+  get isIdle(): boolean {
+    return this.replies.length === 0 && this.#inputEnd === 0 && this.output.pendingBytes === 0
+  }
+
+  opened(): void {}
+
+  received(bytes: Buffer, length: number): void {
+    if (this.#isClosing) return
+    this.lastRequestAt = this.services.runtime.now()
+    if (this.#rawPin !== null) this.#rawPin.sendBytes(bytes, 0, length)
+    else if (this.#inputEnd === 0) this.#read(bytes, 0, length)
+    else {
+      const from = this.#collect(bytes, length)
+      if (!this.#isStalled) this.#read(this.#input, from, this.#inputEnd)
+    }
+    this.services.turn.settle()
+  }
+
+  ended(): void {
+    this.#hasEnded = true
+    // Redis closes a client that waits in a blocking command or listens; every other one still gets what it asked for.
+    if (this.#lane.pin !== null && this.session.pinReason !== 'transaction') this.#destroy()
+    else this.#endWhenAnswered()
+    this.services.turn.settle()
+  }
+
+  closed(): void {
+    this.#gone()
+    this.services.turn.settle()
+  }
+
+  drained(): void {
+    const slow = this.#slowReader
+    if (slow !== null) {
+      this.#slowReader = null
+      slow.resumeReading()
+    }
+    this.#rawPin?.resumeReading()
+    this.hasRoom()
+    this.services.turn.settle()
+  }
+
+  /** Goes on reading if it had stopped and may again. */
+  hasRoom(): void {
+    if (this.#hasEnded) this.#endWhenAnswered()
+    if (!this.#isStalled || this.#isReading || this.#isClosing || !this.#mayRead()) return
+    this.#isStalled = false
+    this.stream.resume()
+    if (this.#inputEnd > 0) this.#read(this.#input, this.#framer.position, this.#inputEnd)
+  }
+
+  /** Bytes that answer no request: messages, invalidations, raw traffic. */
+  push(bytes: Buffer, start: number, end: number): void {
+    this.output.addLent(bytes, start, end)
+  }
+
+  /** From here on the client speaks to its connection directly. */
+  goRaw(pin: BackendConnection): void {
+    this.#rawPin = pin
+    const rest = this.#input.subarray(this.#framer.position, this.#inputEnd)
+    this.#inputEnd = 0
+    pin.sendBytes(rest, 0, rest.length)
+    pin.onDrained = () => this.stream.resume()
+  }
+
+  /** A large request has its connection: its bytes go there as they come. */
+  streamTo(pin: BackendConnection): void {
+    this.#streamPin = pin
+    pin.onDrained = () => this.hasRoom()
+  }
+
+  /** True while not all bytes of this request have come. */
+  isStreaming(request: Request): boolean {
+    return this.#streaming === request
+  }
+
+  /** A part of a long reply went out: a client that does not read it must not hold up others. */
+  checkSlowReader(connection: BackendConnection | null): void {
+    if (connection === null || this.#slowReader !== null || this.output.pendingBytes < this.config.outputSoftLimitBytes)
+      return
+    this.#slowReader = connection
+    connection.pauseReading()
+    if (connection === this.#lane.pin) return
+    connection.retire()
+    if (connection.inFlight < 2) return
+    this.services.runtime.after(SLOW_READER_MS, () => {
+      if (this.#slowReader !== connection) return
+      this.#slowReader = null
+      connection.resumeReading()
+    })
+  }
+
+  /** Closes the client after what it is owed, without reading more. */
+  closeAfterReplies(): void {
+    this.#isClosing = true
+    this.stream.pause()
+    this.#endWhenAnswered()
+  }
+
+  /** Closes the client now. @param reason for the log, in words. */
+  close(reason: string): void {
+    if (this.#isClosed) return
+    this.services.log.warn(
+      { client: this.session.id, address: this.stream.remoteAddress, reason },
+      'client closed by the proxy',
+    )
+    this.output.flush()
+    this.#destroy()
+  }
+
+  #destroy(): void {
+    this.#isClosing = true
+    this.stream.destroy()
+    this.#gone()
+  }
+
+  #gone(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#isClosing = true
+    this.#slowReader?.resumeReading()
+    for (const lane of this.#lanes) lane.leave()
+    this.#closed(this)
+  }
+
+  #endWhenAnswered(): void {
+    if (this.replies.length > 0 || this.#isStalled || this.#isClosed) return
+    this.output.flush()
+    this.stream.end()
+    if (this.#isClosing) this.#gone()
+  }
+
+  #written(): void {
+    if (this.output.pendingBytes > this.config.outputHardLimitBytes) {
+      this.close('it did not read its replies (RUSTEZE_OUTPUT_HARD)')
+    } else if (this.#isClosing || this.#hasEnded) this.#endWhenAnswered()
+    else if (this.#rawPin !== null && this.output.pendingBytes > this.config.outputSoftLimitBytes)
+      this.#rawPin.pauseReading()
+  }
+
+  #mayRead(): boolean {
+    const { config } = this
+    if (this.#streaming !== null) {
+      // Once it is answered, by an error, what is left of it is only to be skipped.
+      if (this.#streaming.phase === Phase.Answered) return true
+      return this.#streamPin !== null && this.#streamPin.pendingBytes < config.outputSoftLimitBytes
+    }
+    for (const lane of this.#lanes) {
+      if (lane.queue.length >= config.holdClientCommands || lane.queuedBytes >= config.holdClientBytes) return false
+    }
+    return (
+      this.replies.length < config.maxInFlight &&
+      this.replies.heldBytes < config.outputSoftLimitBytes &&
+      this.output.pendingBytes < config.outputSoftLimitBytes
+    )
+  }
+
+  #stall(): void {
+    this.#isStalled = true
+    this.stream.pause()
+  }
+
+  /** Adds bytes behind those kept. @returns where the new ones begin. */
+  #collect(bytes: Buffer, length: number): number {
+    const framer = this.#framer
+    const keep = framer.isInside && this.#streaming === null ? framer.begin : framer.position
+    const kept = this.#inputEnd - keep
+    const needed = kept + length
+    if (keep > 0 || needed > this.#input.length) {
+      // Doubled, so that a request that comes byte by byte is not copied for each of them; never reused, requests point into it.
+      const roomy = Buffer.allocUnsafeSlow(needed > this.#input.length ? Math.max(needed * 2, 256) : this.#input.length)
+      this.#input.copy(roomy, 0, keep, this.#inputEnd)
+      this.#input = roomy
+      framer.rebase(keep)
+    }
+    bytes.copy(this.#input, kept, 0, length)
+    this.#inputEnd = needed
+    return framer.position
+  }
+
+  #read(bytes: Buffer, from: number, to: number): void {
+    this.#isReading = true
+    const framer = this.#framer
+    let at = from
+    if (this.#streaming !== null) at = this.#readStreamed(bytes, at, to)
+    while (at >= 0 && !this.#isClosing) {
+      if (this.#block === null && !this.#mayRead()) {
+        this.#stall()
+        break
+      }
+      const found = framer.scan(bytes, at, to)
+      at = framer.position
+      if (found === Scan.Complete) {
+        const command = this.services.commands.find(bytes, framer.nameStart, framer.nameEnd)
+        this.#submit(command, bytes, framer.begin, at, to)
+        if (this.#rawPin !== null) break
+      } else if (found === Scan.Inline) this.#submitInline(bytes.latin1Slice(framer.begin, at))
+      else if (found === Scan.Partial) break
+      else if (found === Scan.Invalid) this.#protocolError(framer.error)
+      if (at >= to) break
+    }
+    this.#isReading = false
+    this.#keepRest(bytes, to)
+  }
+
+  /** Keeps what has not been handed on, and begins to stream what is too large to be kept. */
+  #keepRest(bytes: Buffer, to: number): void {
+    const framer = this.#framer
+    if (this.#isClosing) return
+    if (this.#rawPin !== null) {
+      if (framer.position < to) this.#rawPin.sendBytes(bytes, framer.position, to)
+      this.#inputEnd = 0
+      return
+    }
+    const from = framer.isInside && this.#streaming === null ? framer.begin : framer.position
+    if (from >= to) {
+      this.#input = NO_BYTES
+      this.#inputEnd = 0
+      framer.rebase(to)
+      return
+    }
+    this.#input = bytes
+    this.#inputEnd = to
+    if (!framer.isInside || this.#streaming !== null || this.#isStalled) return
+    if (framer.longestArgument > LARGEST_SHARED_ARGUMENT_BYTES || to - from > LARGEST_COLLECTED_BYTES)
+      this.#beginStreaming()
+  }
+
+  #submit(command: Command, bytes: Buffer, start: number, end: number, to: number): void {
+    const { services } = this
+    const lane = this.#lane
+    const request = new Request(lane, command, bytes, start, end, this.lastRequestAt)
+    if (this.session.replyMode !== ReplyMode.On) this.#silence(request)
+    this.replies.push(request)
+    if (command.kind !== Kind.Ordinary || this.#block !== null || !this.session.isAdmitted) {
+      if (!this.session.isAdmitted && !admit(this, request)) return
+      if (this.#isAnsweredHere(request, to)) return
+    }
+    const shards = services.router.shards
+    if (shards.length === 1) lane.submit(request)
+    else this.#laneOf(request).submit(request)
+  }
+
+  /** Deals with what has to be seen before a lane has it: whole transactions, CLIENT REPLY, browsers. */
+  #isAnsweredHere(request: Request, to: number): boolean {
+    const { kind } = request.command
+    const lane = this.#lane
+    if (this.#block !== null) {
+      request.block = this.#block
+      this.#block.requests.push(request)
+      if (kind === Kind.Exec || kind === Kind.Discard) this.#block = null
+      return false
+    }
+    if (kind === Kind.Multi && lane.pin === null && lane.queue.head === null && !this.session.isWatchBroken) {
+      if (isWholeBlock(this.services.commands, request.bytes, request.end, to)) {
+        this.#block = { requests: [request] }
+        request.block = this.#block
+      }
+      return false
+    }
+    if (kind === Kind.Unknown) {
+      const name = new Arguments(request.bytes, request.start, request.end).word(0)
+      if (name !== 'post' && name !== 'host:') return false
+      this.services.log.warn({ client: this.session.id }, 'client closed: it speaks HTTP')
+      this.#isClosing = true
+      this.replies.answer(request, NO_BYTES)
+      this.closeAfterReplies()
+      return true
+    }
+    return kind === Kind.Client && lane.pin === null && this.#isReplyMode(request)
+  }
+
+  /** CLIENT REPLY ON|OFF|SKIP: emulated, since on a shared connection it would silence everybody. */
+  #isReplyMode(request: Request): boolean {
+    const words = new Arguments(request.bytes, request.start, request.end)
+    if (words.word(1) !== 'reply' || words.count !== 3) return false
+    const { session } = this
+    switch (words.word(2)) {
+      case 'on':
+        session.replyMode = ReplyMode.On
+        request.isSilent = false
+        break
+      case 'off':
+        session.replyMode = ReplyMode.Off
+        request.isSilent = true
+        break
+      case 'skip':
+        if (session.replyMode === ReplyMode.On) session.replyMode = ReplyMode.SkipNext
+        request.isSilent = true
+        break
+      default:
+        return false
+    }
+    this.replies.answer(request, OK)
+    return true
+  }
+
+  #silence(request: Request): void {
+    request.isSilent = true
+    if (this.session.replyMode === ReplyMode.SkipNext) this.session.replyMode = ReplyMode.On
+  }
+
+  #laneOf(request: Request): Lane {
+    const shard = this.services.router.route(request)
+    const known = this.#lanes.find((lane) => lane.shard === shard)
+    if (known !== undefined) return known
+    const lane = new Lane(this, shard)
+    this.#lanes.push(lane)
+    return lane
+  }
+
+  #submitInline(line: string): void {
+    const words = splitInline(line)
+    if (words === null) {
+      this.#protocolError('unbalanced quotes in request')
+      return
+    }
+    if (words.length === 0) return
+    const frame = encodeRequest(words)
+    const name = Buffer.from(words[0]!, 'latin1')
+    this.#submit(this.services.commands.find(name, 0, name.length), frame, 0, frame.length, frame.length)
+  }
+
+  /** Redis answers what it does not understand with its own text, after everything asked before, and closes. */
+  #protocolError(what: string): void {
+    const request = new Request(this.#lane, this.services.commands.unknown, NO_BYTES, 0, 0, this.lastRequestAt)
+    this.replies.push(request)
+    this.replies.answer(request, errorReply(errors.protocolError(what)))
+    this.closeAfterReplies()
+  }
+
+  #beginStreaming(): void {
+    const framer = this.#framer
+    const isNamed = framer.nameStart >= 0 && framer.nameEnd <= this.#inputEnd
+    const { commands } = this.services
+    const command = isNamed ? commands.find(this.#input, framer.nameStart, framer.nameEnd) : commands.unknown
+    const request = new Request(this.#lane, command, this.#input, framer.begin, framer.position, this.lastRequestAt)
+    request.isStreamed = true
+    if (this.session.replyMode !== ReplyMode.On) this.#silence(request)
+    this.#streaming = request
+    this.replies.push(request)
+    this.#stall()
+    this.#lane.submit(request)
+    this.hasRoom()
+  }
+
+  /** Passes on a large request's next bytes. @returns where the next request begins, -1 when this one goes on. */
+  #readStreamed(bytes: Buffer, from: number, to: number): number {
+    const framer = this.#framer
+    const request = this.#streaming!
+    const found = framer.scan(bytes, from, to)
+    if (found === Scan.Invalid) {
+      this.#streamPin?.destroy('client broke the protocol')
+      this.#protocolError(framer.error)
+      return -1
+    }
+    const isAnswered = request.phase === Phase.Answered
+    if (!isAnswered) this.#streamPin?.sendBytes(bytes, from, framer.position)
+    if (found === Scan.Complete) {
+      this.#streaming = null
+      this.#streamPin = null
+      return framer.position
+    }
+    if (!this.#mayRead()) this.#stall()
+    return -1
+  }
+}

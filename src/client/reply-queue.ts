@@ -1,0 +1,112 @@
+// Keeps one client's requests in order and lets their replies out strictly in that order, whichever is answered first.
+import { Phase, type Request } from '../backend/request.ts'
+import type { Output } from './output.ts'
+
+/**
+ *     head ─▶ Answered  Sent  Held  Queued ◀─ tail       (linked by nextReply)
+ *
+ * A reply goes to the output when its request is the head; until then it is kept with the request.
+ */
+export class ReplyQueue {
+  head: Request | null = null
+  length = 0
+  /** Bytes of replies that wait for earlier ones. */
+  heldBytes = 0
+  #tail: Request | null = null
+  readonly #output: Output
+
+  constructor(output: Output) {
+    this.#output = output
+  }
+
+  push(request: Request): void {
+    if (this.#tail === null) this.head = request
+    else this.#tail.nextReply = request
+    this.#tail = request
+    this.length++
+  }
+
+  /** The final reply, in lent bytes. */
+  deliver(request: Request, bytes: Buffer, start: number, end: number): void {
+    request.phase = Phase.Answered
+    if (this.head !== request) {
+      this.#keep(request, Buffer.from(bytes.subarray(start, end)))
+      return
+    }
+    if (!request.isSilent) this.#output.addLent(bytes, start, end)
+    this.#advance(request)
+  }
+
+  /** The final reply, in bytes of its own. */
+  answer(request: Request, reply: Buffer): void {
+    request.phase = Phase.Answered
+    if (this.head !== request) {
+      this.#keep(request, reply)
+      return
+    }
+    if (!request.isSilent) this.#output.add(reply)
+    this.#advance(request)
+  }
+
+  /** Keeps a reply back: the request may be asked again. */
+  hold(request: Request, reply: Buffer): void {
+    request.phase = Phase.Held
+    this.#keep(request, reply)
+  }
+
+  /** Forgets a held reply: the request will be asked again. */
+  unhold(request: Request): void {
+    if (request.reply === null) return
+    this.heldBytes -= request.reply.length
+    request.reply = null
+  }
+
+  /** Makes a held reply final. */
+  releaseHeld(request: Request): void {
+    request.phase = Phase.Answered
+    if (this.head === request) this.#letOut()
+  }
+
+  /** A part of the head's long reply; `request` must be the head. */
+  deliverPart(request: Request, bytes: Buffer, start: number, end: number, isLast: boolean): void {
+    if (!request.isSilent) this.#output.addLent(bytes, start, end)
+    if (!isLast) {
+      request.isReplyBegun = true
+      return
+    }
+    request.phase = Phase.Answered
+    this.#advance(request)
+  }
+
+  #keep(request: Request, reply: Buffer): void {
+    this.heldBytes += reply.length - (request.reply?.length ?? 0)
+    request.reply = reply
+  }
+
+  #advance(answered: Request): void {
+    this.head = answered.nextReply
+    answered.nextReply = null
+    this.length--
+    if (this.head === null) this.#tail = null
+    else if (this.head.phase === Phase.Answered) this.#letOut()
+  }
+
+  /** Lets out the answered requests at the head. */
+  #letOut(): void {
+    let request = this.head
+    while (request !== null && request.phase === Phase.Answered) {
+      const reply = request.reply
+      if (reply !== null) {
+        this.heldBytes -= reply.length
+        request.reply = null
+        if (!request.isSilent) this.#output.add(reply)
+      }
+      const next: Request | null = request.nextReply
+      request.nextReply = null
+      this.length--
+      request = next
+    }
+    this.head = request
+    if (request === null) this.#tail = null
+  }
+}

@@ -1,0 +1,152 @@
+// Carries what a reply means over to the client's session: what the server now remembers of its connection, we remember too.
+import { withHelloId } from '../backend/handshake.ts'
+import type { Request } from '../backend/request.ts'
+import { Kind } from '../command/classify.ts'
+import { FENCE_REFUSED } from '../errors.ts'
+import { errorReply } from '../resp/reply.ts'
+import { Arguments } from '../resp/request.ts'
+import type { Lane } from './lane.ts'
+import { clientIdentity, parseHello } from './place-session.ts'
+import { Transaction } from './transaction.ts'
+
+const MINUS = 45
+const PLUS = 43
+const LETTER_Q = 81
+
+/** @returns the reply the client gets in place of this one, null to pass it on. */
+export function settle(lane: Lane, request: Request, bytes: Buffer, start: number, end: number): Buffer | null {
+  const { kind } = request.command
+  const { session } = lane.proxy
+  const isError = bytes[start] === MINUS
+  if (session.transaction !== null) {
+    settleInTransaction(lane, request, bytes, start)
+    return null
+  }
+  if (kind === Kind.Ordinary || (isError && kind !== Kind.Unknown && kind !== Kind.Wait)) return null
+  const isOk = bytes[start] === PLUS
+  switch (kind) {
+    case Kind.Multi:
+      session.transaction = new Transaction()
+      session.transaction.remember(request.bytes, request.start, request.end)
+      return null
+    case Kind.Watch:
+      session.isWatching = true
+      return null
+    case Kind.Unwatch:
+      session.isWatching = false
+      session.isWatchBroken = false
+      return null
+    case Kind.Select:
+      session.db = Number(wordsOf(request).text(1))
+      lane.moveToPool()
+      return null
+    case Kind.Auth:
+      settleAuth(lane, wordsOf(request))
+      return null
+    case Kind.Hello:
+      return settleHello(lane, request, bytes, start, end)
+    case Kind.Sticky:
+      if (isOk) lane.stick(request.command.name, request)
+      return null
+    case Kind.Unknown:
+      settleUnknown(lane, bytes, start, end)
+      return null
+    case Kind.Client:
+      if (isOk) settleClient(lane, request)
+      return null
+    case Kind.Eval:
+      lane.proxy.services.scripts.add(wordsOf(request).bytes(1))
+      return null
+    case Kind.Script:
+      settleScript(lane, wordsOf(request))
+      return null
+    case Kind.Wait:
+      return lane.isFenceRefused ? errorReply(FENCE_REFUSED) : null
+    default:
+      return null
+  }
+}
+
+function wordsOf(request: Request): Arguments {
+  return new Arguments(request.bytes, request.start, request.end)
+}
+
+function settleInTransaction(lane: Lane, request: Request, bytes: Buffer, start: number): void {
+  const { session } = lane.proxy
+  const transaction = session.transaction!
+  const { kind } = request.command
+  const isOk = bytes[start] === PLUS
+  if (isOk && bytes[start + 1] === LETTER_Q) {
+    if (request.isStreamed) transaction.isForgotten = true
+    else transaction.remember(request.bytes, request.start, request.end)
+    return
+  }
+  // Whatever EXEC answers, an error included, the transaction is over.
+  if (kind !== Kind.Exec && !(kind === Kind.Discard && isOk)) return
+  session.transaction = null
+  session.isWatching = false
+  session.isWatchBroken = false
+  if (transaction.changesConnection && kind === Kind.Exec && bytes[start] !== MINUS) {
+    session.stickyReason = 'transaction'
+    session.isIrreplaceable = true
+    lane.isPinDirty = true
+  }
+}
+
+function settleAuth(lane: Lane, words: Arguments): void {
+  const { session } = lane.proxy
+  session.identity =
+    words.count > 2 ? clientIdentity(words.text(1), words.text(2)) : clientIdentity('default', words.text(1))
+  lane.moveToPool()
+}
+
+function settleHello(lane: Lane, request: Request, bytes: Buffer, start: number, end: number): Buffer | null {
+  const hello = parseHello(wordsOf(request))
+  if (hello === undefined) return null
+  const { session } = lane.proxy
+  session.protocol = hello.protocol ?? session.protocol
+  if (hello.username !== undefined) session.identity = clientIdentity(hello.username, hello.password ?? '')
+  if (hello.name !== undefined) {
+    session.name = hello.name
+    lane.isPinDirty = true
+  }
+  lane.moveToPool()
+  return withHelloId(Buffer.from(bytes.subarray(start, end)), session.id)
+}
+
+/** A command that is in no table: when the server knew it, it may have changed the connection. */
+function settleUnknown(lane: Lane, bytes: Buffer, start: number, end: number): void {
+  const text = bytes.latin1Slice(start, Math.min(end, start + 64))
+  if (text.startsWith('-')) return
+  lane.proxy.session.stickyReason = 'unknown command'
+  lane.isPinDirty = true
+}
+
+/** A CLIENT subcommand that changed the connection it ran on. */
+function settleClient(lane: Lane, request: Request): void {
+  const words = wordsOf(request)
+  const { session } = lane.proxy
+  switch (words.word(1)) {
+    case 'tracking':
+      session.isTracking = words.word(2) === 'on'
+      session.restoring = session.restoring.filter((frame) => !isTracking(frame))
+      if (session.isTracking) lane.stick('tracking', request)
+      else if (session.restoring.length === 0) session.stickyReason = ''
+      break
+    case 'caching':
+      // Holds for the next command only.
+      break
+    default:
+      lane.stick(`client ${words.word(1)}`, request)
+  }
+}
+
+function isTracking(frame: Buffer): boolean {
+  return new Arguments(frame, 0, frame.length).word(1) === 'tracking'
+}
+
+function settleScript(lane: Lane, words: Arguments): void {
+  const { scripts } = lane.proxy.services
+  if (words.word(1) === 'load' && words.count === 3) scripts.add(words.bytes(2))
+  else if (words.word(1) === 'flush') scripts.clear()
+}

@@ -1,0 +1,146 @@
+// After a refusal: keeps a client's replies back until all it had sent is answered, and then decides what is asked again.
+import { Phase, type Request, RequestQueue } from '../backend/request.ts'
+import { UNCERTAIN } from '../errors.ts'
+import { errorReply, OK, QUEUED } from '../resp/reply.ts'
+import type { ReplyQueue } from './reply-queue.ts'
+
+export interface Decision {
+  /** What goes back to the queue, in order. */
+  readonly again: RequestQueue
+  /** It must not go back to the same server before that was asked what it is. */
+  readonly mustAwaitVerdict: boolean
+}
+
+/**
+ * The server may accept again in the middle of a pipeline. Asking a refused request again is right only if nothing behind it
+ * has run that is not a mere read; else every reply is delivered as the server gave it, the refusal included.
+ */
+export class Undecided {
+  /** True from the first refusal to the decision: meanwhile nothing more of the client is sent. */
+  isOpen = false
+  readonly #replies: ReplyQueue
+  #requests = new RequestQueue()
+  /** EVAL frames for EVALSHA requests whose script the server has lost. */
+  readonly #healed = new Map<Request, Buffer>()
+  #haveOthersRun = false
+  #mustAwaitVerdict = false
+  /** The replies to a whole transaction so far: which of them count is known when its EXEC is answered. */
+  #block = new RequestQueue()
+  #isBlockRefused = false
+
+  constructor(replies: ReplyQueue) {
+    this.#replies = replies
+  }
+
+  /** The server refused it: it did not run. */
+  addRefused(request: Request, reply: Buffer): void {
+    request.refusal = reply
+    this.#mustAwaitVerdict = true
+    this.#add(request, reply)
+  }
+
+  /** The server has lost its script: it did not run, and runs as `frame` when asked again. */
+  addHealed(request: Request, reply: Buffer, frame: Buffer): void {
+    this.#healed.set(request, frame)
+    this.#add(request, reply)
+  }
+
+  /** A reply behind a refusal. @param hasRun it may have changed something. */
+  add(request: Request, reply: Buffer, hasRun: boolean): void {
+    if (hasRun) this.#haveOthersRun = true
+    this.#add(request, reply)
+  }
+
+  /** Lost behind a refusal, and asked again in any case. */
+  addUnanswered(request: Request): void {
+    this.#requests.push(request)
+  }
+
+  /** The reply to one request of a whole transaction. */
+  addBlockPart(request: Request, reply: Buffer, isRefused: boolean): void {
+    if (isRefused) {
+      request.refusal = reply
+      this.#isBlockRefused = true
+    }
+    this.#replies.hold(request, reply)
+    this.#block.push(request)
+    if (!isLastOfBlock(request)) return
+    // A refused command makes EXEC fail as well; then nothing of the block has run.
+    const isUnrun = this.#isBlockRefused && reply[0] === 45
+    this.#endBlock(request, isUnrun, isUnrun)
+  }
+
+  /** @param loss null when the block is asked again, else what its EXEC answers. */
+  addLostBlockPart(request: Request, loss: string | null): void {
+    const isLast = isLastOfBlock(request)
+    // A transaction that was lost said yes to all but its EXEC.
+    const kind = request.block!.requests[0] === request ? OK : QUEUED
+    this.#replies.hold(request, isLast ? errorReply(loss ?? UNCERTAIN) : kind)
+    this.#block.push(request)
+    if (!isLast) return
+    if (loss === null) for (const part of request.block!.requests) part.attempts++
+    this.#endBlock(request, loss === null, false)
+  }
+
+  /** Everything sent is answered. */
+  decide(): Decision {
+    const decision = { again: new RequestQueue(), mustAwaitVerdict: this.#mustAwaitVerdict }
+    const deliverAll = this.#haveOthersRun
+    for (let request = this.#requests.shift(); request !== null; request = this.#requests.shift()) {
+      if (deliverAll && request.reply !== null) this.#replies.releaseHeld(request)
+      else this.#again(request, decision.again)
+    }
+    this.forget()
+    return decision
+  }
+
+  /** The client left. */
+  forget(): void {
+    this.isOpen = false
+    this.#haveOthersRun = false
+    this.#mustAwaitVerdict = false
+    this.#healed.clear()
+    this.#requests.clear()
+    this.#block.clear()
+  }
+
+  #again(request: Request, queue: RequestQueue): void {
+    this.#replies.unhold(request)
+    request.phase = Phase.Queued
+    const frame = this.#healed.get(request)
+    if (frame !== undefined) {
+      request.bytes = frame
+      request.start = 0
+      request.end = frame.length
+      request.attempts++
+    }
+    queue.push(request)
+  }
+
+  #add(request: Request, reply: Buffer): void {
+    this.isOpen = true
+    this.#replies.hold(request, reply)
+    this.#requests.push(request)
+  }
+
+  #endBlock(exec: Request, isUnrun: boolean, isRefused: boolean): void {
+    const parts = this.#block
+    this.#block = new RequestQueue()
+    this.#isBlockRefused = false
+    if (!this.isOpen && !isUnrun) {
+      for (let part = parts.shift(); part !== null; part = parts.shift()) this.#replies.releaseHeld(part)
+      return
+    }
+    this.isOpen = true
+    if (isRefused) this.#mustAwaitVerdict = true
+    if (!isUnrun && !exec.block!.requests.every((part) => part.command.repeatable || part.command.kind !== 0)) {
+      this.#haveOthersRun = true
+    }
+    for (let part = parts.shift(); part !== null; part = parts.shift()) this.#requests.push(part)
+  }
+}
+
+function isLastOfBlock(request: Request): boolean {
+  const { requests } = request.block!
+  return requests[requests.length - 1] === request
+}

@@ -1,0 +1,38 @@
+// Every error the proxy itself can give to a client: the exact text, in one place.
+
+/** After the hold: the prefix is Redis's own, which client libraries know as worth a retry. */
+export function noPrimary(holdMs: number): string {
+  return `MASTERDOWN Link with MASTER is down (rusteze: no confirmed primary for ${(holdMs / 1000).toFixed(1)} s)`
+}
+
+export const UNCERTAIN = 'UNCERTAIN backend connection lost; the command may have been executed'
+
+/** A request that was only sent in part cannot have run. */
+export const NOT_SENT =
+  'MASTERDOWN Link with MASTER is down (rusteze: connection lost before the request was complete; it did not run)'
+
+export const HOLD_FULL =
+  'MASTERDOWN Link with MASTER is down (rusteze: too many commands wait for a primary; see RUSTEZE_HOLD_COMMANDS, RUSTEZE_HOLD_BYTES)'
+
+export const EXEC_ABORTED = 'EXECABORT Transaction discarded because of previous errors.'
+
+export const MAX_CLIENTS = 'ERR max number of clients reached'
+
+export const NO_AUTH = 'NOAUTH Authentication required.'
+
+export const WRONG_PASSWORD = 'WRONGPASS invalid username-password pair or user is disabled.'
+
+export function noPin(waitMs: number): string {
+  return `ERR rusteze: no connection of its own became free within ${waitMs} ms; see RUSTEZE_PINS and RUSTEZE_PIN_WAIT`
+}
+
+export function denied(command: string): string {
+  return `ERR rusteze: '${command}' is refused; RUSTEZE_DENY lists what is`
+}
+
+export function protocolError(what: string): string {
+  return `ERR Protocol error: ${what}`
+}
+
+export const FENCE_REFUSED =
+  'NOPERM rusteze: WAIT needs the right to PUBLISH to the channel rusteze:fence, else it would count replicas for nothing'

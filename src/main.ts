@@ -1,0 +1,61 @@
+// The process: environment to configuration, signals to drain, and the exit code. Nothing else ends the process.
+import { startApp } from './app.ts'
+import { describeConfigError } from './config/read-settings.ts'
+import { helpText, parseConfig } from './config.ts'
+import { createLog } from './operations/log.ts'
+import { nodeRuntime } from './runtime/node-runtime.ts'
+import { version } from './version.ts'
+
+/** EX_USAGE of sysexits.h: the command was used incorrectly, trying again will not help. */
+const BAD_CONFIGURATION = 64
+const FAILED = 1
+
+async function main(): Promise<void> {
+  const [argument] = process.argv.slice(2)
+  if (argument === '--help' || argument === '-h') return print(helpText())
+  if (argument === '--version') return print(version)
+  if (argument !== undefined)
+    return fail(`rusteze: unknown argument '${argument}'; settings come from the environment, see --help`)
+  const parsed = parseConfig(process.env)
+  if ('errors' in parsed) {
+    return fail(parsed.errors.map(describeConfigError).join('\n'))
+  }
+  const { config, warnings } = parsed
+  const log = createLog(config.logLevel, config.logFormat)
+  for (const warning of warnings) log.warn({}, warning)
+  const app = startApp({ config, runtime: nodeRuntime, log })
+  const stop = (signal: string) => {
+    log.info({ signal }, 'stopping: clients are served until they are done')
+    process.removeAllListeners('SIGTERM')
+    process.removeAllListeners('SIGINT')
+    for (const again of ['SIGTERM', 'SIGINT']) process.on(again, () => app.hasten())
+    app.drain().then(() => {
+      log.info({}, 'stopped')
+      process.exit(0)
+    })
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('uncaughtException', (error) => {
+    log.fatal({ error: error.stack }, 'unexpected error, the process ends')
+    process.exit(FAILED)
+  })
+  try {
+    const addresses = await app.listening
+    log.info({ version, addresses }, 'listening')
+  } catch (error) {
+    log.fatal({ error: String(error) }, 'cannot listen')
+    process.exit(FAILED)
+  }
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text.trimEnd()}\n`)
+}
+
+function fail(text: string): void {
+  process.stderr.write(`${text.trimEnd()}\n`)
+  process.exitCode = BAD_CONFIGURATION
+}
+
+await main()

@@ -1,0 +1,159 @@
+// The real world: Node's sockets, timers and clock behind the Runtime interface.
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import net from 'node:net'
+import tls from 'node:tls'
+import type { Address, Listener, Runtime, Stream, StreamHandler, TlsOptions } from './runtime.ts'
+
+/** Bytes read from a backend at a time; libuv's own read size. */
+const READ_BUFFER_BYTES = 64 * 1024
+/** Idle time before the kernel probes a silent peer, in ms. It finds half-open connections within 40 s. */
+const KEEP_ALIVE_MS = 30_000
+
+export const nodeRuntime: Runtime = {
+  now: () => performance.now(),
+  wallClock: () => Date.now(),
+  random: () => Math.random(),
+  after: (ms, run) => {
+    const timer = setTimeout(run, ms)
+    return { cancel: () => clearTimeout(timer) }
+  },
+  every: (ms, run) => {
+    const timer = setInterval(run, ms)
+    return { cancel: () => clearInterval(timer) }
+  },
+  atEndOfTurn: (run) => {
+    setImmediate(run)
+  },
+  connect,
+  listen,
+}
+
+class NodeStream implements Stream {
+  readonly #socket: net.Socket
+  constructor(socket: net.Socket) {
+    this.#socket = socket
+  }
+  write(bytes: Uint8Array): void {
+    this.#socket.write(bytes)
+  }
+  get pendingBytes(): number {
+    return this.#socket.writableLength
+  }
+  pause(): void {
+    this.#socket.pause()
+  }
+  resume(): void {
+    this.#socket.resume()
+  }
+  end(): void {
+    this.#socket.end()
+  }
+  destroy(): void {
+    this.#socket.destroy()
+  }
+  get remoteAddress(): string {
+    return addressText(this.#socket.remoteAddress, this.#socket.remotePort)
+  }
+  get localAddress(): string {
+    return addressText(this.#socket.localAddress, this.#socket.localPort)
+  }
+}
+
+function addressText(host: string | undefined, port: number | undefined): string {
+  if (host === undefined) return '/unixsocket:0'
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}
+
+function attach(socket: net.Socket, handler: StreamHandler): void {
+  let reason: string | undefined
+  socket.on('drain', () => handler.drained())
+  socket.on('end', () => handler.ended())
+  socket.on('error', (error: NodeJS.ErrnoException) => {
+    reason = error.code ?? error.message
+  })
+  socket.on('close', () => handler.closed(reason))
+}
+
+function connect(
+  address: Address,
+  tlsOptions: TlsOptions | undefined,
+  timeoutMs: number,
+  handler: StreamHandler,
+): Stream {
+  // One reused read buffer per connection instead of a fresh one per read: a fifth more throughput.
+  const onread = {
+    buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+    callback: (length: number, bytes: Uint8Array) => {
+      handler.received(bytes as Buffer, length)
+      return true
+    },
+  }
+  const target =
+    'path' in address ? { path: address.path } : { host: address.host, port: address.port, autoSelectFamily: false }
+  const common = { ...target, onread, allowHalfOpen: true }
+  let socket: net.Socket
+  if (tlsOptions === undefined) socket = net.connect(common)
+  else {
+    const host = 'host' in address ? address.host : 'localhost'
+    const serverName = tlsOptions.serverName ?? (net.isIP(host) ? undefined : host)
+    socket = tls.connect({
+      ...common,
+      rejectUnauthorized: tlsOptions.verify,
+      ...(tlsOptions.ca === undefined ? {} : { ca: tlsOptions.ca }),
+      ...(tlsOptions.certificate === undefined ? {} : { cert: tlsOptions.certificate }),
+      ...(tlsOptions.key === undefined ? {} : { key: tlsOptions.key }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+      ...(tlsOptions.serverName === undefined
+        ? {}
+        : {
+            checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) =>
+              tls.checkServerIdentity(tlsOptions.serverName!, certificate),
+          }),
+    } as tls.ConnectionOptions)
+  }
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true, KEEP_ALIVE_MS)
+  const timer = setTimeout(
+    () => socket.destroy(Object.assign(new Error('connect timed out'), { code: 'ETIMEDOUT' })),
+    timeoutMs,
+  )
+  attach(socket, handler)
+  socket.once(tlsOptions === undefined ? 'connect' : 'secureConnect', () => {
+    clearTimeout(timer)
+    handler.opened()
+  })
+  socket.once('close', () => clearTimeout(timer))
+  return new NodeStream(socket)
+}
+
+async function listen(address: Address, accept: (stream: Stream) => StreamHandler): Promise<Listener> {
+  // allowHalfOpen: a client that closes its half after a pipeline still gets its replies, as from Redis.
+  const server = net.createServer(
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS, allowHalfOpen: true },
+    (socket) => {
+      const handler = accept(new NodeStream(socket))
+      attach(socket, handler)
+      socket.on('data', (bytes: Buffer) => handler.received(bytes, bytes.length))
+    },
+  )
+  if ('path' in address) removeStaleSocket(address.path)
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    // 511 is Redis's own tcp-backlog.
+    server.listen({ ...address, backlog: 511 }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  if ('path' in address) chmodSync(address.path, 0o600)
+  const bound = server.address()
+  return {
+    address: bound === null || typeof bound === 'string' ? address : { host: bound.address, port: bound.port },
+    close: () => server.close(),
+  }
+}
+
+/** A socket file left behind by a process that was killed would make the listen fail. */
+function removeStaleSocket(path: string): void {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket()) unlinkSync(path)
+}
