@@ -1,7 +1,7 @@
 // Bundles src/main.ts with everything it imports into dist/rusteze.mjs, one file that Node 24 runs alone.
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { bundlePath, ensureDependencies, root } from './toolchain.mjs'
 
 await ensureDependencies()
@@ -19,10 +19,11 @@ const versionOnly = {
   },
 }
 
-await build({
+const { outputFiles } = await build({
   absWorkingDir: root,
-  entryPoints: [process.argv[2] ?? 'src/main.ts'],
+  entryPoints: ['src/main.ts'],
   outfile: bundlePath,
+  write: false,
   bundle: true,
   format: 'esm',
   platform: 'node',
@@ -36,3 +37,9 @@ const require = createRequireForBundle(import.meta.url)`,
   plugins: [versionOnly],
   logLevel: 'warning',
 })
+
+// Put in place whole: another start or test may be about to run it.
+mkdirSync(dirname(bundlePath), { recursive: true })
+const aside = `${bundlePath}.${process.pid}`
+writeFileSync(aside, /** @type {import('esbuild').OutputFile} */ (outputFiles[0]).contents)
+renameSync(aside, bundlePath)

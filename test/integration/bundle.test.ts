@@ -1,0 +1,73 @@
+// The bundle runs alone: one file, copied away from the repository and its node_modules.
+
+import { spawnSync } from 'node:child_process'
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
+import { bundlePath, ensureBuild } from '../../scripts/toolchain.mjs'
+import { startProgram } from '../support/child-program.ts'
+import { connect } from '../support/raw-client.ts'
+import { describeOnEachServer, freePort, startRedis } from '../support/redis-server.ts'
+
+let directory: string
+let bundle: string
+
+beforeAll(async () => {
+  await ensureBuild()
+  directory = mkdtempSync(join(tmpdir(), 'bundle-'))
+  bundle = join(directory, 'rusteze.mjs')
+  copyFileSync(bundlePath, bundle)
+})
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+function runBundle(args: string[], env: NodeJS.ProcessEnv = {}) {
+  return spawnSync(process.execPath, [bundle, ...args], {
+    cwd: directory,
+    env: { ...process.env, ...env },
+    encoding: 'utf8',
+  })
+}
+
+test('--version is that of package.json', () => {
+  expect(runBundle(['--version'])).toMatchObject({ status: 0, stdout: `${manifest.version}\n`, stderr: '' })
+})
+
+test('--help names the settings', () => {
+  const { status, stdout } = runBundle(['--help'])
+  expect(status).toBe(0)
+  expect(stdout).toContain('RUSTEZE_BACKENDS')
+})
+
+test('a wrong setting ends it with 64', () => {
+  const { status, stderr } = runBundle([], { RUSTEZE_BACKEND: '127.0.0.1:6379', RUSTEZE_HOLD: '5 apples' })
+  expect(status).toBe(64)
+  expect(stderr).toContain('RUSTEZE_BACKENDS')
+  expect(stderr).toContain('5 apples')
+})
+
+describeOnEachServer('the bundle', (kind) => {
+  test('serves, and ends with 0 on SIGTERM', async () => {
+    const server = await startRedis({ kind })
+    const port = await freePort()
+    const proxy = startProgram(process.execPath, [bundle], {
+      cwd: directory,
+      env: { RUSTEZE_LISTEN: `127.0.0.1:${port}`, RUSTEZE_BACKENDS: server.addr },
+    })
+    try {
+      await proxy.says(/listening/)
+      const client = await connect(port)
+      expect(await client.ask('SET', 'k', 'v')).toBe('+OK\r\n')
+      expect(await client.ask('GET', 'k')).toBe('$1\r\nv\r\n')
+      await client.close()
+      process.kill(proxy.pid, 'SIGTERM')
+      expect(await proxy.exit).toEqual({ code: 0, signal: null })
+      expect(readdirSync(directory)).toEqual(['rusteze.mjs'])
+    } finally {
+      await proxy.end()
+      await server.stop()
+    }
+  })
+})
