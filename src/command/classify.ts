@@ -21,6 +21,7 @@ export const Kind = {
   Unwatch: 12,
   Subscribe: 13,
   Unsubscribe: 14,
+  /** What follows answers nobody (MONITOR), or is no RESP at all (SYNC). */
   Monitor: 15,
   Client: 16,
   Wait: 17,
@@ -76,9 +77,10 @@ const kinds = new Map<string, Kind>([
   ['readonly', Kind.Sticky],
   ['readwrite', Kind.Sticky],
   ['asking', Kind.Sticky],
+  // A replication stream follows, which is not made of replies.
+  ['sync', Kind.Monitor],
+  ['psync', Kind.Monitor],
   // What these leave behind on a connection is the server's own business.
-  ['sync', Kind.Sticky],
-  ['psync', Kind.Sticky],
   ['replconf', Kind.Sticky],
   ['debug', Kind.Sticky],
 ])

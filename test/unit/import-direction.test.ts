@@ -1,0 +1,49 @@
+// Imports between the directories of src point one way, and ARCHITECTURE.md names only files and functions that exist.
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+/** What each directory may import from, itself excepted. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  resp: [],
+  runtime: [],
+  config: ['config.ts'],
+  command: [],
+  backend: ['resp', 'runtime', 'command', 'config.ts', 'operations/log.ts'],
+  route: ['resp', 'runtime', 'command', 'backend'],
+  client: ['resp', 'runtime', 'command', 'backend', 'route', 'config.ts', 'errors.ts', 'operations/log.ts'],
+  operations: ['runtime', 'config.ts', 'client'],
+}
+
+const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
+
+function importsOf(path: string): string[] {
+  const text = readFileSync(join('src', path), 'utf8')
+  return [...text.matchAll(/from '(\.[^']+)'/g)].map((match) => normalize(join(dirname(path), match[1]!)))
+}
+
+describe('imports', () => {
+  it.each(sources.filter((path) => path.includes('/')))('%s imports only what its directory may', (path) => {
+    const directory = path.slice(0, path.indexOf('/'))
+    const wrong = importsOf(path).filter((target) => {
+      if (target.startsWith(`${directory}/`)) return false
+      return !allowed[directory]!.some((entry) => target === entry || target.startsWith(`${entry}/`))
+    })
+    expect(wrong).toEqual([])
+  })
+})
+
+describe('ARCHITECTURE.md', () => {
+  const text = readFileSync('ARCHITECTURE.md', 'utf8')
+  const names = [...new Set([...text.matchAll(/`((?:src|test)\/[^`\s]*)`/g)].map((match) => match[1]!))]
+
+  it.each(names)('%s exists', (name) => {
+    const [path, definition] = name.split(':')
+    expect(existsSync(path!)).toBe(true)
+    if (definition !== undefined) expect(readFileSync(path!, 'utf8')).toMatch(new RegExp(`\\b${definition}\\s*[(=:]`))
+  })
+
+  it('is short enough to be read', () => {
+    expect(text.split('\n').length).toBeLessThanOrEqual(120)
+  })
+})
