@@ -49,6 +49,10 @@ export class BackendConnection implements StreamHandler, Flushable {
   lanes = 0
   /** Time of the last bytes received, in the runtime's ms. */
   lastHeardAt: number
+  /** Since when no client has it, when it is kept for the next one. */
+  idleSince = 0
+  /** A PING of ours is unanswered. */
+  isPinged = false
   /** Time since which the oldest request waits for its reply. */
   waitingSince = 0
   tap: FrameTap | null = null

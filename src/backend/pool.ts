@@ -4,7 +4,7 @@ import { type BackendConnection, ConnectionState } from './backend-connection.ts
 import { type BackendContext, openConnection } from './backend-context.ts'
 import { Backoff } from './backoff.ts'
 import { ask } from './control.ts'
-import { type HandshakeReport, HandshakeResult, type Identity, shakeHands } from './handshake.ts'
+import { type HandshakeReport, HandshakeResult, type Identity, OWN_IDENTITY, shakeHands } from './handshake.ts'
 import type { Shard } from './shard.ts'
 
 /** A lane that waits for a connection of the pool. */
@@ -116,6 +116,7 @@ export class Pool {
     }
     const waiter = this.#nextPinWaiter()
     if (waiter === undefined) {
+      connection.idleSince = this.#context.runtime.now()
       this.#idle.push(connection)
       return
     }
@@ -147,18 +148,38 @@ export class Pool {
     }
   }
 
-  /** Keeps idle connections alive, so that the server's `timeout` never meets a write, and drops pins idle for too long. */
+  /**
+   * Keeps idle connections alive, so that the server's `timeout` never meets a write, finds half-open ones, and drops pins
+   * nobody has needed for long.
+   */
   tend(now: number): void {
-    const { backendPingMs, pinIdleMs } = this.#context.config
-    for (const connection of [...this.#idle]) {
-      if (now - connection.lastHeardAt > pinIdleMs) connection.destroy('idle')
-    }
-    for (const connection of [...this.#shared, ...this.#lent.keys()]) {
-      const isQuiet = connection.inFlight === 0 && now - connection.lastHeardAt > backendPingMs
-      if (isQuiet && connection.isReady && connection.raw === null && connection.tap === null) {
-        ask(connection, ['PING'], () => {})
+    const { pinIdleMs, replyLimitMs } = this.#context.config
+    for (const connection of [...this.#idle]) if (now - connection.idleSince > pinIdleMs) connection.destroy('idle')
+    for (const connection of [...this.#shared, ...this.#idle, ...this.#lent.keys()]) this.#keepAlive(connection, now)
+    if (replyLimitMs === 0) return
+    for (const connection of [...this.#shared]) {
+      if (connection.inFlight > 0 && now - connection.waitingSince > replyLimitMs) {
+        connection.destroy('no reply (RUSTEZE_REPLY_LIMIT)')
       }
     }
+  }
+
+  #keepAlive(connection: BackendConnection, now: number): void {
+    const { backendPingMs, replyTimeoutMs } = this.#context.config
+    if (!connection.isReady || connection.raw !== null || connection.tap !== null) return
+    if (connection.inFlight > 0) {
+      // Nobody but our own PING waits for it: a fresh connection costs nobody anything.
+      if (connection.isPinged && connection.inFlight === 1 && now - connection.waitingSince > replyTimeoutMs) {
+        connection.destroy('no answer to PING')
+      }
+      return
+    }
+    if (now - connection.lastHeardAt <= backendPingMs) return
+    connection.isPinged = true
+    connection.waitingSince = now
+    ask(connection, ['PING'], () => {
+      connection.isPinged = false
+    })
   }
 
   #count(isShared: boolean): number {
@@ -183,7 +204,9 @@ export class Pool {
     const generation = this.#shard.generation
     const connection = openConnection(this.#context, this.#shard.address, {
       opened: (opened) => {
-        shakeHands(opened, this.identity, this.protocol, this.db, (report) => {
+        // The proxy's own credentials may have been rotated since the pool was made.
+        const identity = this.identity.key === OWN_IDENTITY ? this.#context.ownIdentity() : this.identity
+        shakeHands(opened, identity, this.protocol, this.db, (report) => {
           this.#shaken(opened, isShared, generation, report)
         })
       },
@@ -197,7 +220,8 @@ export class Pool {
     if (report.result === HandshakeResult.Lost) return
     const isUsable = report.result === HandshakeResult.Ready || report.result === HandshakeResult.Unauthenticated
     if (!isUsable || generation !== this.#shard.generation || !this.#shard.isServing) {
-      if (report.result === HandshakeResult.Refused) this.#refused(report.evidence)
+      if (report.result === HandshakeResult.Refused && !this.#isOwnLogin(report.evidence))
+        this.#refused(report.evidence)
       if (report.result === HandshakeResult.NotPrimary) this.#shard.suspect(report.evidence)
       connection.destroy(report.evidence || 'generation is over')
       return
@@ -215,6 +239,11 @@ export class Pool {
     const waiters = [...this.#sharedWaiters]
     this.#sharedWaiters.clear()
     for (const waiter of waiters) waiter.sharedReady()
+  }
+
+  /** While credentials are rotated the server may not know ours for a while: clients wait, they have nothing to do with it. */
+  #isOwnLogin(evidence: string): boolean {
+    return this.identity.key === OWN_IDENTITY && /^(WRONGPASS|NOAUTH|ERR AUTH)/.test(evidence)
   }
 
   /** The server's own error goes to everybody who waits for this pool. */

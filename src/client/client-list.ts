@@ -21,7 +21,7 @@ export function clientLine(proxy: Proxy): string {
     multi: session.transaction === null ? -1 : session.transaction.frames.length - 1,
     watch: session.isWatching ? 1 : 0,
     omem: proxy.output.pendingBytes,
-    cmd: proxy.lastCommand,
+    cmd: commandText(proxy),
     user: session.identity.username ?? 'default',
     'lib-name': session.libraryName,
     'lib-ver': session.libraryVersion,
@@ -30,6 +30,11 @@ export function clientLine(proxy: Proxy): string {
   return Object.entries(fields)
     .map(([key, value]) => `${key}=${value}`)
     .join(' ')
+}
+
+/** As Redis writes it: `client|list`; NULL before the first command. */
+function commandText(proxy: Proxy): string {
+  return proxy.lastCommand === null ? 'NULL' : proxy.lastCommand.name
 }
 
 function flagsOf(proxy: Proxy): string {

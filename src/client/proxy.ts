@@ -21,6 +21,8 @@ import { isWholeBlock } from './whole-block.ts'
 const LARGEST_SHARED_ARGUMENT_BYTES = 1024 * 1024
 /** A request that is not complete after so many bytes is streamed instead of collected. */
 const LARGEST_COLLECTED_BYTES = 64 * 1024
+/** How long a client that we closed may take to close its half, in ms. */
+const LINGER_MS = 1000
 /** How long others wait behind a client that does not read its large reply, in ms. */
 const SLOW_READER_MS = 1000
 
@@ -35,7 +37,7 @@ export class Proxy implements StreamHandler {
   readonly stream: Stream
   readonly connectedAt: number
   lastRequestAt: number
-  lastCommand = 'NULL'
+  lastCommand: Command | null = null
   /** The lane to the first shard; with one shard it is the only one. */
   readonly #lane: Lane
   readonly #lanes: Lane[]
@@ -127,7 +129,7 @@ export class Proxy implements StreamHandler {
 
   /** Goes on reading if it had stopped and may again. */
   hasRoom(): void {
-    if (this.#hasEnded) this.#endWhenAnswered()
+    if (this.#hasEnded || this.#isClosing) this.#endWhenAnswered()
     if (!this.#isStalled || this.#isReading || this.#isClosing || !this.#mayRead()) return
     this.#isStalled = false
     this.stream.resume()
@@ -209,10 +211,14 @@ export class Proxy implements StreamHandler {
   }
 
   #endWhenAnswered(): void {
-    if (this.replies.length > 0 || this.#isStalled || this.#isClosed) return
+    if (this.replies.length > 0 || this.#isClosed || (this.#isStalled && !this.#isClosing)) return
     this.output.flush()
     this.stream.end()
-    if (this.#isClosing) this.#gone()
+    if (!this.#isClosing) return
+    // Closing while the client's bytes lie unread would reset the connection, and its last replies might be lost with it.
+    this.stream.resume()
+    this.services.runtime.after(LINGER_MS, () => this.stream.destroy())
+    this.#gone()
   }
 
   #written(): void {
@@ -315,6 +321,7 @@ export class Proxy implements StreamHandler {
     const { services } = this
     const lane = this.#lane
     const request = new Request(lane, command, bytes, start, end, this.lastRequestAt)
+    this.lastCommand = command
     if (this.session.replyMode !== ReplyMode.On) this.#silence(request)
     this.replies.push(request)
     if (command.kind !== Kind.Ordinary || this.#block !== null || !this.session.isAdmitted) {
