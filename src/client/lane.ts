@@ -333,7 +333,9 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     if (this.#isAwaitingPin) this.#stopAwaitingPin(true)
     // Only commands that need this pool hear of it; AUTH and the like go on and may change it.
     while (this.queue.head !== null) this.answer(this.queue.head, error)
-    this.advance()
+    // What it had on its own connection cannot be made again: the server would have closed it.
+    if (this.proxy.session.needsPin) this.proxy.closeAfterReplies()
+    else this.advance()
   }
 
   pinLost(connection: BackendConnection): void {

@@ -1,5 +1,6 @@
 // Commands that must not wait behind what they are to end, and the containers they belong to.
 import { askFrame } from '../backend/control.ts'
+import { OWN_IDENTITY } from '../backend/handshake.ts'
 import type { Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
@@ -7,8 +8,9 @@ import { errorReply } from '../resp/reply.ts'
 import { Arguments } from '../resp/request.ts'
 import type { Lane } from './lane.ts'
 
-/** SCRIPT, FUNCTION. */
+/** SCRIPT, FUNCTION, REPLICAOF. */
 export function placeControl(lane: Lane, request: Request): boolean {
+  if (request.command.kind === Kind.Topology) return overControl(lane, request)
   const word = new Arguments(request.bytes, request.start, request.end).word(1)
   if (word === 'kill') return overControl(lane, request)
   if (request.command.kind === Kind.Script && word === 'debug') {
@@ -25,6 +27,13 @@ export function overControl(
   request: Request,
   frame: Buffer = request.bytes.subarray(request.start, request.end),
 ): boolean {
+  // The control connection has the proxy's own rights: another user's command goes over that user's connection.
+  if (lane.proxy.session.identity.key !== OWN_IDENTITY) {
+    request.bytes = Buffer.from(frame)
+    request.start = 0
+    request.end = frame.length
+    return lane.placePinned(request)
+  }
   const { control } = lane.shard
   if (control === null) {
     lane.shard.wait(lane)

@@ -77,12 +77,21 @@ function placeOnPin(lane: Lane, request: Request): boolean {
     case Kind.Wait:
     case Kind.Script:
     case Kind.Function:
-      if (lane.inFlight > 0 && lane.pin?.tap == null) return false
+    case Kind.Topology:
+      if (lane.inFlight > 0 && (lane.pin?.tap == null || isAnsweredByUs(kind))) return false
+      // A RESP2 subscriber may send little more than (UN)SUBSCRIBE, and the server words that best.
+      if (session.protocol === 2 && (session.subscriptions?.count ?? 0) > 0 && isAnsweredByUs(kind)) {
+        return lane.placePinned(request)
+      }
       if (session.transaction === null || kind === Kind.Reset || kind === Kind.Quit) return placeSpecial(lane, request)
       return placeInTransaction(lane, request)
     default:
       return lane.placePinned(request)
   }
+}
+
+function isAnsweredByUs(kind: Kind): boolean {
+  return kind === Kind.Client || kind === Kind.Wait || kind === Kind.Script || kind === Kind.Function
 }
 
 function placeSpecial(lane: Lane, request: Request): boolean {

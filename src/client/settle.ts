@@ -6,7 +6,8 @@ import { FENCE_REFUSED } from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
 import { Arguments } from '../resp/request.ts'
 import type { Lane } from './lane.ts'
-import { clientIdentity, parseHello } from './place-session.ts'
+import { clientIdentity, isClientName, parseHello } from './place-session.ts'
+import type { Session } from './session.ts'
 import { Transaction } from './transaction.ts'
 
 const MINUS = 45
@@ -87,10 +88,17 @@ function settleInTransaction(lane: Lane, request: Request, bytes: Buffer, start:
   session.isWatching = false
   session.isWatchBroken = false
   if (transaction.changesConnection && kind === Kind.Exec && bytes[start] !== MINUS) {
+    for (const frame of transaction.frames) noteName(session, new Arguments(frame, 0, frame.length))
     session.stickyReason = 'transaction'
     session.isIrreplaceable = true
     lane.isPinDirty = true
   }
+}
+
+/** CLIENT GETNAME is answered by us, so a name given inside of a transaction has to be known here. */
+function noteName(session: Session, words: Arguments): void {
+  const isSetName = words.word(0) === 'client' && words.word(1) === 'setname' && words.count === 3
+  if (isSetName && isClientName(words.text(2))) session.name = words.text(2)
 }
 
 function settleAuth(lane: Lane, words: Arguments): void {

@@ -39,6 +39,8 @@ export const Kind = {
   Denied: 26,
   /** An ordinary container with a subcommand that is refused. */
   PartlyDenied: 27,
+  /** Changes who is primary, so it must not wait for one. */
+  Topology: 28,
 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 
@@ -74,6 +76,9 @@ const kinds = new Map<string, Kind>([
   ['host:', Kind.CrossProtocol],
   ['xread', Kind.BlockingRead],
   ['xreadgroup', Kind.BlockingRead],
+  ['replicaof', Kind.Topology],
+  ['slaveof', Kind.Topology],
+  ['failover', Kind.Topology],
   ['readonly', Kind.Sticky],
   ['readwrite', Kind.Sticky],
   ['asking', Kind.Sticky],

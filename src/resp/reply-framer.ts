@@ -166,7 +166,7 @@ export class ReplyFramer {
 
   #readNumber(byte: number): void {
     const digit = byte - ZERO
-    if (digit >= 0 && digit <= 9 && this.#mark !== QUESTION) {
+    if (digit >= 0 && digit <= 9 && true) {
       this.#number = this.#number * 10 + digit
       this.#digits++
       this.isBroken = this.#number > MAX_LENGTH
@@ -246,7 +246,7 @@ function endOfScalar(bytes: Uint8Array, from: number, to: number): number {
     at++
   }
   if (at === from + 1) return endOfNull(bytes, from, to)
-  if (at + 1 >= to || bytes[at] !== CR || bytes[at + 1] !== LF) return 0
+  if (bytes[at] !== CR || bytes[at + 1] !== LF) return 0
   const end = at + length + 4
   return end <= to ? end : 0
 }

@@ -131,8 +131,11 @@ export class RequestFramer {
       }
       if (length > this.longestArgument) this.longestArgument = length
       const end = this.#headerEnd + length + 2
-      if (!endsWithCrlf(bytes, this.#headerEnd, end, to)) return this.#invalid(CRLF_ERROR)
-      if (end > to) return this.#partialArgument(end, to, left)
+      if (end > to) {
+        if (!endsWithCrlf(bytes, this.#headerEnd, end, to)) return this.#invalid(CRLF_ERROR)
+        return this.#partialArgument(end, to, left)
+      }
+      if (bytes[end - 1] !== LF || bytes[end - 2] !== CR) return this.#invalid(CRLF_ERROR)
       if (left === this.argumentCount) this.#setName(end)
       at = end
       left--
@@ -207,22 +210,23 @@ export class RequestFramer {
    * leading zero, 64 bits. Returns -1 for all below zero, and a reason (NEEDS_MORE …) where there is no number.
    */
   #readHeader(bytes: Uint8Array, from: number, to: number): number {
-    // One digit more than is plain: a long line must not be read again with every byte that comes.
-    const last = Math.min(to, from + MAX_EXACT_DIGITS + 2)
-    let at = from + 1
-    let value = 0
-    while (at < last) {
-      const digit = bytes[at]! - ZERO
-      if (digit < 0 || digit > 9) break
-      value = value * 10 + digit
-      at++
-    }
-    const digits = at - from - 1
-    const isPlain = digits === 1 || (digits > 1 && digits <= MAX_EXACT_DIGITS && bytes[from + 1] !== ZERO)
-    if (isPlain && at + 1 < to && bytes[at] === CR && bytes[at + 1] === LF) {
-      this.#headerEnd = at + 2
-      this.#searched = 0
-      return value
+    const first = bytes[from + 1]! - ZERO
+    if (first >= 0 && first <= 9) {
+      // Bounded, so that a long line is not read again with every byte that comes; behind a leading zero only CRLF may come.
+      const last = Math.min(to, first === 0 ? from + 2 : from + 1 + MAX_EXACT_DIGITS)
+      let value = first
+      let at = from + 2
+      while (at < last) {
+        const digit = bytes[at]! - ZERO
+        if (digit < 0 || digit > 9) break
+        value = value * 10 + digit
+        at++
+      }
+      if (at + 1 < to && bytes[at] === CR && bytes[at + 1] === LF) {
+        this.#headerEnd = at + 2
+        this.#searched = 0
+        return value
+      }
     }
     return this.#readUnusualHeader(bytes, from, to)
   }
