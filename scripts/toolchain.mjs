@@ -25,10 +25,13 @@ export function say(line) {
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ signal?: AbortSignal | undefined, env?: NodeJS.ProcessEnv, quiet?: boolean }} [options] quiet: show the
- *   output only in the error
+ * @param {object} [options]
+ * @param {AbortSignal | undefined} [options.signal] ends it early
+ * @param {NodeJS.Signals} [options.endWith] how
+ * @param {NodeJS.ProcessEnv} [options.env]
+ * @param {boolean} [options.quiet] show the output only in the error
  */
-export async function run(command, args, { signal, env = process.env, quiet = false } = {}) {
+export async function run(command, args, { signal, endWith = 'SIGTERM', env = process.env, quiet = false } = {}) {
   signal?.throwIfAborted()
   const child = spawn(command, args, {
     cwd: root,
@@ -41,7 +44,7 @@ export async function run(command, args, { signal, env = process.env, quiet = fa
       output += text
     })
   }
-  const stop = () => child.kill()
+  const stop = () => child.kill(endWith)
   signal?.addEventListener('abort', stop)
   const [code, killedBy] = await once(child, 'close').catch((/** @type {Error} */ error) => {
     throw new SetupError(error.message)
@@ -63,7 +66,8 @@ export async function ensureDependencies(signal) {
   if (dependenciesAreCurrent()) return
   say('installing dependencies (npm ci)')
   const args = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']
-  await run('npm', args, { signal, env: { ...process.env, PATH: pathWithoutDependencies() } })
+  // Asked to end, npm first takes seconds to undo its work; half an installation is replaced whole the next time.
+  await run('npm', args, { signal, endWith: 'SIGKILL', env: { ...process.env, PATH: pathWithoutDependencies() } })
 }
 
 /** npm keeps a copy of the lock of what it installed: the two must name the same packages. */
