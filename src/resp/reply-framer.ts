@@ -166,7 +166,7 @@ export class ReplyFramer {
 
   #readNumber(byte: number): void {
     const digit = byte - ZERO
-    if (digit >= 0 && digit <= 9 && true) {
+    if (digit >= 0 && digit <= 9 && this.#mark !== QUESTION) {
       this.#number = this.#number * 10 + digit
       this.#digits++
       this.isBroken = this.#number > MAX_LENGTH

@@ -150,6 +150,15 @@ describe('what is known of an unfinished request', () => {
   })
 })
 
+it('searches a new line from its first byte, however much of the one before came alone', () => {
+  const framer = new RequestFramer()
+  const bytes = Buffer.from('*-100\r\n*\r\n', 'latin1')
+  expect(framer.scan(bytes, 0, 5)).toBe(Scan.Partial)
+  expect(framer.scan(bytes, 0, bytes.length)).toBe(Scan.Empty)
+  expect(framer.scan(bytes, framer.position, bytes.length)).toBe(Scan.Invalid)
+  expect(framer.error).toBe('invalid multibulk length')
+})
+
 it('needs no byte it has understood, even when it is called without a new one', () => {
   const framer = new RequestFramer()
   const chunks = ['*1\r\n$4\r\nPIN', '', 'G\r', '', '\n'].map((text) => Buffer.from(text, 'latin1'))
