@@ -1,0 +1,103 @@
+// The clients' book of writes: what each token was told, to be compared in the end with what the server executed.
+import type { ModelStore } from './model-store.ts'
+
+/** What the client knows about a write of its own. */
+export type Fate =
+  /** Not answered yet, or never: it ran once or not at all. */
+  | 'open'
+  /** Answered with +QUEUED: EXEC decides. */
+  | 'queued'
+  | 'acknowledged'
+  /** Answered by an error that proves that it did not run. */
+  | 'refused'
+  /** Answered with -UNCERTAIN. */
+  | 'uncertain'
+
+export interface Write {
+  readonly token: string
+  readonly description: string
+  /** Where it must have run; undefined when the client cannot know any more. */
+  db: number | undefined
+  user: string | undefined
+  fate: Fate
+  /** Runs in one piece with every other write of the same object, unless its MULTI was refused. */
+  readonly block: Block | undefined
+  /** What its key must have held when it ran, for compare-and-set. */
+  readonly previous: string | undefined
+}
+
+export interface Block {
+  isOpened: boolean
+}
+
+export class Ledger {
+  readonly #writes = new Map<string, Write>()
+
+  add(write: Write): Write {
+    this.#writes.set(write.token, write)
+    return write
+  }
+
+  count(fate: Fate): number {
+    let count = 0
+    for (const write of this.#writes.values()) if (write.fate === fate) count++
+    return count
+  }
+
+  /** Compares with what the server executed. @returns every contradiction, in words. */
+  check(store: ModelStore): string[] {
+    const problems: string[] = []
+    for (const write of this.#writes.values()) problems.push(...this.#checkWrite(write, store))
+    for (const token of store.executedTokens()) {
+      if (!this.#writes.has(token)) problems.push(`the server executed ${token}, which no client sent as a write`)
+    }
+    for (const [token, count] of store.pops) {
+      if (count > 1) problems.push(`the element ${token} was popped ${count} times`)
+    }
+    problems.push(...this.#checkBlocks(store))
+    return problems
+  }
+
+  #checkWrite(write: Write, store: ModelStore): string[] {
+    const executions = store.executionsOf(write.token)
+    const [first] = executions
+    const what = `${write.token} (${write.description}, ${write.fate})`
+    if (executions.length > 1) {
+      const times = executions.map(({ atMs }) => `${atMs.toFixed(3)} ms`)
+      return [`${what} was executed ${executions.length} times, at ${times.join(' and ')}`]
+    }
+    if (first === undefined) return write.fate === 'acknowledged' ? [`${what} was never executed`] : []
+    const problems: string[] = []
+    if (write.fate === 'refused') problems.push(`${what} was executed at ${first.atMs.toFixed(3)} ms all the same`)
+    if (write.db !== undefined && first.db !== write.db) {
+      problems.push(`${what} ran in database ${first.db} in place of ${write.db}`)
+    }
+    if (write.user !== undefined && first.user !== write.user) {
+      problems.push(`${what} ran as user ${first.user} in place of ${write.user}`)
+    }
+    if (write.previous !== undefined && first.previous !== write.previous) {
+      problems.push(`${what} replaced ${first.previous}, though its client had seen ${write.previous}: WATCH was lost`)
+    }
+    return problems
+  }
+
+  /** A block runs in one piece: all of it in the same transaction of the server, or none. */
+  #checkBlocks(store: ModelStore): string[] {
+    const blocks = new Map<Block, Write[]>()
+    for (const write of this.#writes.values()) {
+      if (write.block?.isOpened !== true) continue
+      const writes = blocks.get(write.block)
+      if (writes === undefined) blocks.set(write.block, [write])
+      else writes.push(write)
+    }
+    const problems: string[] = []
+    for (const writes of blocks.values()) {
+      const numbers = writes.map(({ token }) => store.executionsOf(token)[0]?.block)
+      if (new Set(numbers).size > 1 || numbers.includes(0)) {
+        const list = writes.map(({ token }, at) => `${token} in ${numbers[at] ?? 'none'}`)
+        problems.push(`the writes of one block ran apart: ${list.join(', ')}`)
+      }
+    }
+    return problems
+  }
+}

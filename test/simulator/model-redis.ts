@@ -1,0 +1,275 @@
+// A small model Redis: one thread that executes what arrives, and that can be restarted, stopped, demoted, cut off and made to lie.
+import type { Address, Listener, Runtime } from '../../src/runtime/runtime.ts'
+import type { ModelCommand } from './model-command.ts'
+import { DATA_COMMANDS, popFirst } from './model-commands.ts'
+import { ModelConnection } from './model-connection.ts'
+import { SESSION_COMMANDS } from './model-session-commands.ts'
+import { ModelStore } from './model-store.ts'
+import { encode } from './resp-codec.ts'
+import type { VirtualClock } from './virtual-clock.ts'
+import type { VirtualStream, World } from './virtual-network.ts'
+
+const UNBLOCKED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
+
+interface Blocked {
+  readonly connection: ModelConnection
+  readonly db: number
+  readonly keys: readonly string[]
+}
+
+export class ModelRedis {
+  readonly store = new ModelStore()
+  readonly clock: VirtualClock
+  readonly commands: ReadonlyMap<string, ModelCommand> = new Map(
+    Object.entries({ ...DATA_COMMANDS, ...SESSION_COMMANDS }),
+  )
+  /** By name; an empty password lets everybody in. */
+  readonly users = new Map([
+    ['default', ''],
+    ['alice', 'alice-secret'],
+    ['bob', 'bob-secret'],
+  ])
+  /** Commands that no user may send. */
+  readonly denied = new Set<string>()
+  readonly connections = new Set<ModelConnection>()
+  role: 'master' | 'replica' = 'master'
+  /** Refuses writes though it says it is master. */
+  isLying = false
+  refusal: 'LOADING' | 'MASTERDOWN' | undefined
+  replyDelayMs = 0
+  /** Closes connections that were silent for so long, 0 = never. */
+  idleTimeoutMs = 0
+  maxConnections = Number.POSITIVE_INFINITY
+  /** How far behind its replica is. */
+  replicationLagMs = 1
+  isStopped = false
+  busyUntilMs = 0
+  readonly #world: World
+  readonly #runtime: Runtime
+  readonly #address: Address
+  #listener: Listener | undefined
+  #nextId = 1
+  #block = 0
+  #blocked: Blocked[] = []
+  readonly #waiting = new Set<ModelConnection>()
+  #hooks: { commandsLeft: number; run: () => void }[] = []
+
+  constructor(world: World, runtime: Runtime, address: Address) {
+    this.#world = world
+    this.#runtime = runtime
+    this.#address = address
+    this.clock = world.clock
+  }
+
+  get nowMs(): number {
+    return this.clock.nowMs
+  }
+
+  get isOpenToAll(): boolean {
+    return this.users.get('default') === ''
+  }
+
+  get refusesWrites(): boolean {
+    return this.role === 'replica' || this.isLying
+  }
+
+  get isUp(): boolean {
+    return this.#listener !== undefined
+  }
+
+  async start(): Promise<void> {
+    this.#listener = await this.#runtime.listen(this.#address, (stream) => {
+      const connection = new ModelConnection(this, stream, this.#nextId++)
+      this.connections.add(connection)
+      if (this.connections.size > this.maxConnections) {
+        connection.push(encode.error('ERR max number of clients reached'))
+        connection.flush()
+        this.clock.after(this.replyDelayMs, () => this.drop(connection, false))
+      }
+      return connection
+    })
+    if (this.idleTimeoutMs > 0) this.#closeIdle()
+  }
+
+  /** Ends the process: every connection breaks, and nothing listens. */
+  kill(): void {
+    this.#listener?.close()
+    this.#listener = undefined
+    for (const connection of [...this.connections]) this.drop(connection, true)
+    this.isStopped = false
+    this.busyUntilMs = 0
+    this.store.scripts.clear()
+  }
+
+  loseData(): void {
+    this.store.clear()
+    this.store.hasLostData = true
+  }
+
+  /** SIGSTOP: the kernel still accepts connections and bytes. */
+  stop(): void {
+    this.isStopped = true
+  }
+
+  continue(): void {
+    this.isStopped = false
+    this.#runWaiting()
+  }
+
+  keepBusy(ms: number): void {
+    this.busyUntilMs = this.nowMs + ms
+    this.clock.after(ms, () => this.#runWaiting())
+  }
+
+  /** Becomes a replica: who waits in a blocking command is sent away. */
+  demote(): void {
+    this.role = 'replica'
+    for (const { connection } of this.#blocked.splice(0)) connection.unblock?.(encode.error(UNBLOCKED))
+  }
+
+  promote(): void {
+    this.role = 'master'
+  }
+
+  /** Closes one connection. @param isBroken with a reset, instead of behind what was written. */
+  drop(connection: ModelConnection, isBroken: boolean): void {
+    connection.isClosed = true
+    this.forget(connection)
+    if (isBroken) (connection.stream as VirtualStream).reset()
+    else connection.stream.destroy()
+  }
+
+  /** The fault "close at any byte" has come to its byte. */
+  cut(connection: ModelConnection): void {
+    this.#world.trace(() => `redis cuts connection ${connection.id} in the middle of a reply`)
+    this.drop(connection, this.#world.random.chance(0.5))
+  }
+
+  forget(connection: ModelConnection): void {
+    this.connections.delete(connection)
+    this.#waiting.delete(connection)
+    this.#blocked = this.#blocked.filter((each) => each.connection !== connection)
+  }
+
+  /** Runs something in front of the n-th command from now, in the middle of a pipeline if there is one. */
+  beforeNextCommands(count: number, run: () => void): void {
+    this.#hooks.push({ commandsLeft: count, run })
+  }
+
+  beforeCommand(): void {
+    if (this.#hooks.length === 0) return
+    const due = this.#hooks.filter((hook) => --hook.commandsLeft <= 0)
+    this.#hooks = this.#hooks.filter((hook) => !due.includes(hook))
+    for (const hook of due) hook.run()
+  }
+
+  mayRun(): boolean {
+    return this.isUp && !this.isStopped && this.nowMs >= this.busyUntilMs
+  }
+
+  run(connection: ModelConnection): void {
+    if (this.mayRun()) connection.process()
+    // A server that was stopped in the middle of this connection's pipeline goes on with it later.
+    if (!this.mayRun() && !connection.isClosed) this.#waiting.add(connection)
+  }
+
+  tell(connection: ModelConnection, words: readonly string[], refusal: string | undefined): void {
+    this.#world.trace(() => {
+      const text = words.map((word) => (word.length > 40 ? `${word.slice(0, 40)}…` : word)).join(' ')
+      return `redis[${connection.id}] ${refusal === undefined ? 'executes' : 'refuses'} ${text}`
+    })
+  }
+
+  afterCommand(): void {
+    if (this.#blocked.length === 0) return
+    for (const blocked of [...this.#blocked]) this.#tryServe(blocked)
+  }
+
+  nextBlock(): number {
+    return ++this.#block
+  }
+
+  block(connection: ModelConnection, keys: readonly string[], timeoutMs: number): void {
+    const blocked = { connection, db: connection.db, keys }
+    this.#blocked.push(blocked)
+    this.#suspend(connection, timeoutMs === 0 ? Number.POSITIVE_INFINITY : timeoutMs, () => {
+      this.#blocked = this.#blocked.filter((each) => each !== blocked)
+      return encode.nullArray(connection.protocol)
+    })
+  }
+
+  /** WAIT: answers once the replica has what this connection wrote, or when the time is over. */
+  awaitReplica(connection: ModelConnection, timeoutMs: number): void {
+    const leftMs = connection.lastWriteMs + this.replicationLagMs - this.nowMs
+    const waitMs = timeoutMs === 0 ? leftMs : Math.min(leftMs, timeoutMs)
+    const count = leftMs <= waitMs ? 1 : 0
+    if (waitMs <= 0) connection.reply(encode.integer(count))
+    else this.#suspend(connection, waitMs, () => encode.integer(count))
+  }
+
+  publish(channel: string, message: string): number {
+    let count = 0
+    for (const connection of this.connections) {
+      if (!connection.channels.has(channel)) continue
+      count++
+      const items = ['message', channel, message].map(encode.bulk)
+      connection.push(encode.push(items, connection.protocol))
+      this.clock.after(0, () => connection.flush())
+    }
+    return count
+  }
+
+  /** A command waits: what follows on its connection waits with it. */
+  #suspend(connection: ModelConnection, timeoutMs: number, timedOut: () => string): void {
+    let isOver = false
+    connection.unblock = (reply) => {
+      if (isOver) return
+      isOver = true
+      connection.unblock = undefined
+      connection.reply(reply)
+      connection.flush()
+      this.clock.after(0, () => this.run(connection))
+    }
+    const { unblock } = connection
+    if (Number.isFinite(timeoutMs)) this.clock.after(timeoutMs, () => this.#expire(connection, unblock, timedOut))
+  }
+
+  #expire(connection: ModelConnection, unblock: (reply: string) => void, timedOut: () => string): void {
+    if (connection.isClosed || connection.unblock !== unblock) return
+    // A stopped server does not see its timers.
+    if (this.mayRun()) unblock(timedOut())
+    else this.clock.after(10, () => this.#expire(connection, unblock, timedOut))
+  }
+
+  #tryServe(blocked: Blocked): void {
+    const { connection, db, keys } = blocked
+    for (const key of keys) {
+      const element = popFirst(connection, db, key)
+      if (element === undefined) continue
+      this.#blocked = this.#blocked.filter((each) => each !== blocked)
+      connection.unblock?.(encode.array([encode.bulk(key), encode.bulk(element)]))
+      return
+    }
+  }
+
+  #runWaiting(): void {
+    if (!this.mayRun()) return
+    const waiting = [...this.#waiting]
+    this.#waiting.clear()
+    for (const connection of waiting) this.run(connection)
+  }
+
+  /** Redis looks for idle clients about once a second; subscribers and those who wait are spared. */
+  #closeIdle(): void {
+    const listener = this.#listener
+    this.clock.after(1000, () => {
+      if (listener === undefined || this.#listener !== listener) return
+      // A process that is stopped or busy sees its timers only after what has arrived meanwhile.
+      for (const connection of this.mayRun() ? [...this.connections] : []) {
+        const isIdle = this.nowMs - connection.lastHeardMs > this.idleTimeoutMs
+        if (isIdle && connection.unblock === undefined && connection.channels.size === 0) this.drop(connection, false)
+      }
+      this.#closeIdle()
+    })
+  }
+}

@@ -1,0 +1,51 @@
+// What a proxy is told of the simulated world in which it starts.
+import type { Runtime } from '../../src/runtime/runtime.ts'
+import type { Random } from './random.ts'
+
+/** The proxy under test, as far as a simulation must know it. */
+export interface SimulatedProxy {
+  drain(): Promise<void>
+}
+
+export interface HostAndPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** What a proxy is told of its world. */
+export interface ProxyPlace {
+  readonly runtime: Runtime
+  readonly listen: HostAndPort
+  readonly backend: HostAndPort
+  readonly settings: ProxySettings
+  trace(line: () => string): void
+}
+
+export interface ProxySettings {
+  readonly sharedConnections: number
+  readonly holdMs: number
+  readonly connectTimeoutMs: number
+  readonly replyTimeoutMs: number
+  readonly probeMs: number
+  readonly backendPingMs: number
+  readonly outputSoftBytes: number
+  readonly outputHardBytes: number
+  readonly maxInFlight: number
+}
+
+export type StartProxy = (place: ProxyPlace) => Promise<SimulatedProxy>
+
+/** Chooses small and large values, so that bounds and timeouts are met. */
+export function chooseSettings(random: Random): ProxySettings {
+  return {
+    sharedConnections: random.pick([0, 1, 2, 4]),
+    holdMs: random.pick([500, 2000, 5000]),
+    connectTimeoutMs: random.pick([200, 1000]),
+    replyTimeoutMs: random.pick([200, 2000]),
+    probeMs: random.pick([200, 1000]),
+    backendPingMs: random.pick([500, 15_000]),
+    outputSoftBytes: random.pick([16_384, 1024 * 1024]),
+    outputHardBytes: random.pick([1024 * 1024, 8 * 1024 * 1024]),
+    maxInFlight: random.pick([16, 4096]),
+  }
+}

@@ -1,0 +1,324 @@
+// Builds a whole world from one seed (network, model Redis, the proxy, clients and faults), lets it run, and says what went wrong.
+import { type ClientWorld, SimulatedClient } from './client-model.ts'
+import { FAULT_KINDS, type Fault, type FaultName, type FaultWorld, planFaults, scheduleFaults } from './faults.ts'
+import { Ledger } from './ledger.ts'
+import { ModelRedis } from './model-redis.ts'
+import {
+  chooseSettings,
+  type HostAndPort,
+  type ProxyPlace,
+  type ProxySettings,
+  type SimulatedProxy,
+  type StartProxy,
+} from './proxy-place.ts'
+import { type Random, seededRandom } from './random.ts'
+import { runWorkload, SESSION_WORKLOADS } from './session-workloads.ts'
+import { VirtualClock } from './virtual-clock.ts'
+import { makeLink, VirtualNetwork } from './virtual-network.ts'
+import { virtualRuntime } from './virtual-runtime.ts'
+import { DATA_WORKLOADS } from './workloads.ts'
+
+export interface SimulationOptions {
+  readonly startProxy: StartProxy
+  readonly faults?: readonly FaultName[]
+  readonly workloads?: readonly string[]
+  readonly clients?: number
+  /** The server never closes idle connections, for proxies that do not keep them alive. */
+  readonly isPatient?: boolean
+  readonly trace?: (line: string) => void
+}
+
+export interface Outcome {
+  readonly seed: number
+  /** What must never happen and did; empty in a good run. */
+  readonly violations: readonly string[]
+  /** Two runs of one seed must have the same. */
+  readonly digest: string
+  readonly faults: readonly string[]
+  readonly summary: Readonly<Record<string, number>>
+}
+
+/** Errors may still be told for so long after a fault: the proxy must find out, connect again and look at the server. */
+const RECOVERY_MS = 3000
+/** Within so much virtual time after everything has ended the last reply must have come. */
+const PATIENCE_MS = 15_000
+const DRAIN_PATIENCE_MS = 30_000
+/** Traffic without faults goes on for so long. */
+const CALM_MS = 1500
+const MOST_VIOLATIONS = 10
+const PROXY: HostAndPort = { host: '127.0.0.1', port: 6380 }
+const BACKEND: HostAndPort = { host: '10.0.0.2', port: 6379 }
+/** What one read and one reply may add to a limit. */
+const SLACK_BYTES = 256 * 1024
+
+export async function simulate(seed: number, options: SimulationOptions): Promise<Outcome> {
+  return new Simulation(seed, options).run()
+}
+
+class Simulation {
+  readonly #seed: number
+  readonly #options: SimulationOptions
+  readonly #random: Random
+  readonly #clock: VirtualClock
+  readonly #violations: string[] = []
+  readonly #excuses: { fromMs: number; toMs: number }[] = []
+  #world: ClientWorld & FaultWorld
+  #clients: SimulatedClient[] = []
+  #digest = 0
+  #replies = 0
+  #finished = 0
+  readonly #openExcuses = new Map<Fault, { fromMs: number; toMs: number }>()
+  #longestReplyMs = 0
+  #isEnding = false
+  #isDraining = false
+  #isDrained = false
+
+  constructor(seed: number, options: SimulationOptions) {
+    this.#seed = seed
+    this.#options = options
+    this.#random = seededRandom(seed)
+    const turns = this.#random.fork()
+    // Most turns hold one event; some gather what arrives while the loop is busy.
+    const busyMs = this.#random.pick([0, 0.1, 1])
+    this.#clock = new VirtualClock(() => (turns.chance(0.3) ? turns.between(0, busyMs) : 0))
+    this.#world = this.#makeWorld()
+  }
+
+  async run(): Promise<Outcome> {
+    const random = this.#random.fork()
+    const { redis } = this.#world
+    const settings = chooseSettings(random)
+    const closesIdle = random.chance(0.3) && this.#options.isPatient !== true
+    if (closesIdle) redis.idleTimeoutMs = 2 * settings.backendPingMs + 1500
+    for (const name of ['role', 'info']) if (random.chance(0.2)) redis.denied.add(name)
+    const names = this.#options.faults ?? (Object.keys(FAULT_KINDS) as FaultName[])
+    const faults = names.length === 0 || random.chance(0.15) ? [] : planFaults(random, names, 1 + random.below(5))
+    const last = faults.at(-1)
+    const calmFromMs = last === undefined ? 2500 : last.atMs + last.durationMs + RECOVERY_MS + 2000
+    Object.assign(this.#world, { hasFaults: faults.length > 0 })
+    if (random.chance(0.9)) await redis.start()
+    else this.#startLate(random.between(0, 800))
+    try {
+      await this.#live(random, settings, faults, calmFromMs)
+    } catch (error) {
+      this.#violate(`something was thrown: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
+    }
+    // Whatever went wrong before, the books are always told.
+    const problems = this.#world.ledger.check(redis.store).slice(0, MOST_VIOLATIONS)
+    this.#violations.push(...problems)
+    for (const problem of problems) this.#options.trace?.(`!!! ${problem}`)
+    return this.#outcome(faults)
+  }
+
+  /** The proxy has to start without a backend as well. */
+  #startLate(delayMs: number): void {
+    this.#excuses.push({ fromMs: 0, toMs: delayMs + RECOVERY_MS })
+    Object.assign(this.#world, { hasFaults: true })
+    this.#clock.after(delayMs, () => void this.#world.redis.start())
+  }
+
+  async #live(random: Random, settings: ProxySettings, faults: readonly Fault[], calmFromMs: number): Promise<void> {
+    const { network } = this.#world
+    const place: ProxyPlace = {
+      runtime: virtualRuntime('proxy', this.#clock, network, this.#random.fork()),
+      listen: PROXY,
+      backend: BACKEND,
+      settings,
+      trace: this.#world.trace,
+    }
+    const proxy = await this.#await('the start of the proxy', this.#options.startProxy(place), PATIENCE_MS)
+    scheduleFaults(
+      this.#world,
+      faults,
+      (fault) => {
+        if (FAULT_KINDS[fault.name].excusesErrors) this.#excuse(fault)
+      },
+      (fault) => this.#endExcuse(fault),
+    )
+    const workloads = this.#startClients(random)
+    const endMs = this.#clock.nowMs + calmFromMs + CALM_MS
+    const drainsEarly = random.chance(0.25)
+    this.#sample(settings)
+    await this.#clock.run(() => false, drainsEarly ? endMs - random.between(200, 2000) : endMs)
+    let drained: Promise<void> | undefined
+    if (drainsEarly) {
+      drained = this.#drain(proxy)
+      await this.#clock.run(() => false, endMs)
+    }
+    this.#isEnding = true
+    this.#world.trace(() => '--- the clients come to their end')
+    const areOver = (): boolean => workloads.length === this.#finished
+    if (!(await this.#clock.run(areOver, this.#clock.nowMs + PATIENCE_MS))) {
+      this.#tellWhoHangs()
+      return
+    }
+    await this.#await('the end of the drain', drained ?? this.#drain(proxy), DRAIN_PATIENCE_MS)
+    await this.#clock.run(() => false, this.#clock.nowMs + 100)
+    this.#checkBounds(settings)
+  }
+
+  #tellWhoHangs(): void {
+    const hanging = this.#clients.filter((client) => client.describePending() !== '')
+    for (const client of hanging) {
+      this.#violate(`client ${client.index} (${client.name}) hangs: ${client.describePending()}`)
+    }
+    if (hanging.length > 0) return
+    const names = this.#clients.filter(({ isConnected }) => isConnected).map(({ index, name }) => `${index} (${name})`)
+    this.#violate(`nothing is unanswered, but the connections of these clients never end: ${names.join(', ')}`)
+  }
+
+  #startClients(random: Random): Promise<void>[] {
+    const all = { ...DATA_WORKLOADS, ...SESSION_WORKLOADS }
+    const names = this.#options.workloads ?? Object.keys(all)
+    const count = this.#options.clients ?? 2 + 2 * random.below(6)
+    const workloads: Promise<void>[] = []
+    let name = ''
+    for (let index = 0; index < count; index++) {
+      // Neighbours do the same: queues, channels and compare-and-set need a partner.
+      if (index % 2 === 0) name = random.pick(names)
+      const workload = all[name]
+      if (workload === undefined) throw new RangeError(`no workload is named ${name}`)
+      const client = new SimulatedClient(this.#world, index, random.fork(), name)
+      this.#clients.push(client)
+      const ended = runWorkload(workload, client).catch((error: unknown) => this.#violate(`a client broke: ${error}`))
+      workloads.push(ended.then(() => void this.#finished++))
+    }
+    return workloads
+  }
+
+  #drain(proxy: SimulatedProxy): Promise<void> {
+    this.#isDraining = true
+    this.#world.trace(() => '--- drain')
+    return proxy.drain()
+  }
+
+  /** Lets the world go on until a promise is settled. */
+  async #await<T>(what: string, promise: Promise<T>, patienceMs: number): Promise<T> {
+    let isSettled = false
+    const settled = promise.finally(() => {
+      isSettled = true
+    })
+    settled.catch(() => {})
+    if (!(await this.#clock.run(() => isSettled, this.#clock.nowMs + patienceMs))) {
+      throw new Error(`${what} did not come within ${patienceMs} ms`)
+    }
+    return settled
+  }
+
+  #excuse(fault: Fault): void {
+    const excuse = { fromMs: this.#clock.nowMs, toMs: Number.POSITIVE_INFINITY }
+    this.#excuses.push(excuse)
+    this.#openExcuses.set(fault, excuse)
+  }
+
+  #endExcuse(fault: Fault): void {
+    const excuse = this.#openExcuses.get(fault)
+    if (excuse === undefined) return
+    // After a restart the data may still be loading.
+    excuse.toMs =
+      this.#clock.nowMs + RECOVERY_MS + (fault.name === 'restartLoading' || fault.name === 'loseData' ? 1500 : 0)
+  }
+
+  /** Looks now and then how much the proxy holds for each client. */
+  #sample(settings: ProxySettings): void {
+    this.#clock.after(20, () => {
+      if (this.#isDrained) return
+      for (const client of this.#clients) {
+        const most = settings.outputHardBytes + SLACK_BYTES
+        if (client.owedBytes > most) {
+          this.#violate(
+            `the proxy has read ${client.owedBytes} bytes of client ${client.index} (${client.name}) unanswered`,
+          )
+        }
+      }
+      this.#sample(settings)
+    })
+  }
+
+  #checkBounds(settings: ProxySettings): void {
+    this.#isDrained = true
+    const most = settings.outputHardBytes + SLACK_BYTES
+    for (const stream of this.#world.network.all) {
+      if (stream.host !== 'proxy') continue
+      if (stream.mostPendingBytes > most) this.#violate(`${stream.name} had ${stream.mostPendingBytes} bytes pending`)
+      if (!stream.isClosed) this.#violate(`${stream.name} is still open after the drain`)
+    }
+  }
+
+  #violate(text: string): void {
+    if (this.#violations.length >= MOST_VIOLATIONS) return
+    const line = `${this.#clock.nowMs.toFixed(3)} ms: ${text}`
+    this.#violations.push(line)
+    this.#options.trace?.(`!!! ${line}`)
+  }
+
+  #makeWorld(): ClientWorld & FaultWorld {
+    const simulation = this
+    const random = this.#random.fork()
+    const { trace } = this.#options
+    const tell = (line: () => string): void => trace?.(`${this.#clock.nowMs.toFixed(3).padStart(10)} ${line()}`)
+    const base = { clock: this.#clock, random, violation: (text: string) => this.#violate(text), trace: tell }
+    const network = new VirtualNetwork(base)
+    const cuts = random.pick([
+      { cutProbability: 0, singleByteProbability: 0 },
+      { cutProbability: 0.1, singleByteProbability: 0.3 },
+      { cutProbability: 0.5, singleByteProbability: 0.1 },
+    ])
+    network.setLink(PROXY, makeLink({ ...cuts, kernelBytes: random.pick([2000, 20_000, 400_000]) }))
+    const slowestMs = random.pick([0.2, 1, 5])
+    const backendLink = makeLink({
+      ...cuts,
+      maxLatencyMs: slowestMs,
+      kernelBytes: random.pick([2000, 20_000, 400_000]),
+    })
+    network.setLink(BACKEND, backendLink)
+    const redis = new ModelRedis(base, virtualRuntime('redis', this.#clock, network, random.fork()), BACKEND)
+    return {
+      ...base,
+      network,
+      redis,
+      backendLink,
+      proxyAddress: PROXY,
+      ledger: new Ledger(),
+      store: redis.store,
+      hasFaults: false,
+      isReplicated: (atMs) => atMs + redis.replicationLagMs <= this.#clock.nowMs,
+      isExcused: (fromMs, toMs) => this.#excuses.some((excuse) => excuse.fromMs <= toMs && fromMs <= excuse.toMs),
+      get isEnding() {
+        return simulation.#isEnding
+      },
+      get isDraining() {
+        return simulation.#isDraining
+      },
+      replied: (ms) => {
+        this.#replies++
+        this.#longestReplyMs = Math.max(this.#longestReplyMs, ms)
+        this.#digest = (Math.imul(this.#digest, 31) + Math.floor(this.#clock.nowMs * 1000)) | 0
+      },
+    }
+  }
+
+  #outcome(faults: readonly Fault[]): Outcome {
+    const { ledger, store } = this.#world
+    return {
+      seed: this.#seed,
+      violations: this.#violations,
+      digest: `${this.#digest >>> 0}-${this.#clock.eventCount}-${store.journal.length}`,
+      faults: faults.map(
+        ({ name, atMs, durationMs }) => `${name} at ${atMs.toFixed(0)} for ${durationMs.toFixed(0)} ms`,
+      ),
+      summary: {
+        clients: this.#clients.length,
+        replies: this.#replies,
+        executions: store.journal.length,
+        acknowledged: ledger.count('acknowledged'),
+        refused: ledger.count('refused'),
+        uncertain: ledger.count('uncertain'),
+        open: ledger.count('open'),
+        events: this.#clock.eventCount,
+        virtualMs: Math.round(this.#clock.nowMs),
+        longestReplyMs: Math.round(this.#longestReplyMs),
+      },
+    }
+  }
+}

@@ -1,0 +1,80 @@
+// What the workloads are made of: requests with their own tokens and the expectations that go with them.
+import type { Request, SimulatedClient } from './client-model.ts'
+import type { Block, Write } from './ledger.ts'
+import type { Reply } from './resp-codec.ts'
+
+/** Adds a write to the book and makes its request. The words must hold the token exactly once. */
+export function writeRequest(
+  client: SimulatedClient,
+  token: string,
+  words: readonly string[],
+  more: Omit<Request, 'words' | 'write'> & { block?: Block; previous?: string } = {},
+): Request & { write: Write } {
+  const { block, previous, ...rest } = more
+  const write = client.world.ledger.add({
+    token,
+    description: words.join(' ').slice(0, 60),
+    db: client.db,
+    user: client.user,
+    fate: 'open',
+    block,
+    previous,
+  })
+  return { ...rest, words, write }
+}
+
+export const isOk = (reply: Reply): boolean => reply.kind === 'status' && reply.text === 'OK'
+export const isQueued = (reply: Reply): boolean => reply.kind === 'status' && reply.text === 'QUEUED'
+export const isInteger = (reply: Reply): boolean => reply.kind === 'integer'
+
+/** A client's own keys and what each may hold. */
+export class OwnKeys {
+  readonly #client: SimulatedClient
+  /** By database and key: the writes that a GET may find, in the order in which they were sent. */
+  readonly #history = new Map<string, { value: string; write: Write }[]>()
+
+  constructor(client: SimulatedClient) {
+    this.#client = client
+  }
+
+  /** SET with a fresh token, padded to some length. */
+  set(paddingBytes = 0, block?: Block): Request & { write: Write } {
+    const token = this.#client.token()
+    const key = this.#name()
+    const value = token + 'x'.repeat(paddingBytes)
+    const more = block === undefined ? { expect: isOk } : { block, expect: isQueued }
+    const request = writeRequest(this.#client, token, ['SET', key, value], more)
+    this.#of(key).push({ value, write: request.write })
+    return request
+  }
+
+  /**
+   * GET: it finds what the last acknowledged SET wrote. Writes that are open or uncertain may be seen or not: one behind it in the
+   * pipeline, because a read is sent again when its connection dies; one in front, because it may still run.
+   */
+  get(): Request {
+    const key = this.#name()
+    const history = this.#of(key)
+    return {
+      words: ['GET', key],
+      expect: (reply) => {
+        const lastAcknowledged = history.findLastIndex(({ write }) => write.fate === 'acknowledged')
+        if (reply.kind === 'null') return lastAcknowledged < 0 || this.#client.world.store.hasLostData
+        const at = history.findIndex(({ value }) => value === reply.text)
+        const fate = history[at]?.write.fate
+        return fate !== undefined && fate !== 'refused' && (fate !== 'acknowledged' || at === lastAcknowledged)
+      },
+    }
+  }
+
+  #name(): string {
+    return `own:${this.#client.index}:${this.#client.random.below(4)}`
+  }
+
+  #of(key: string): { value: string; write: Write }[] {
+    const name = `${this.#client.db} ${key}`
+    const history = this.#history.get(name) ?? []
+    this.#history.set(name, history)
+    return history
+  }
+}
