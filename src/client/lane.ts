@@ -81,6 +81,11 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
       this.send(shared, request)
       return
     }
+    this.submitSlowly(request)
+  }
+
+  /** Like {@link submit}, by way of the queue whatever the request is. */
+  submitSlowly(request: Request): void {
     this.#enqueue(request)
     this.advance()
   }

@@ -432,7 +432,7 @@ export class Proxy implements StreamHandler {
     this.#streaming = request
     this.replies.push(request)
     this.#stall()
-    this.#lane.submit(request)
+    this.#lane.submitSlowly(request)
     this.hasRoom()
   }
 
