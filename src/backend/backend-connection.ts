@@ -268,12 +268,14 @@ export class BackendConnection implements StreamHandler, Flushable {
     this.state = ConnectionState.Closed
     this.#outbox.clear()
     const owners = new Set<RequestOwner>()
-    const firstUnsent = this.sent.length - this.#unsent
-    for (let index = 0; ; index++) {
-      const request = this.sent.shift()
-      if (request === null) break
+    // Phases first: what becomes of a request may depend on how far later ones have come.
+    let index = this.sent.length - this.#unsent
+    for (let request = this.sent.head; request !== null; request = request.next) {
+      if (index-- <= 0) request.phase = Phase.Queued
+    }
+    for (let request = this.sent.shift(); request !== null; request = this.sent.shift()) {
       owners.add(request.owner)
-      request.owner.lost(request, index < firstUnsent)
+      request.owner.lost(request, request.phase === Phase.Sent)
     }
     this.#observer.closed(this, this.#closeReason)
     for (const owner of owners) owner.connectionLost()

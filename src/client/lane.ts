@@ -8,7 +8,7 @@ import { Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
 import { isNoScript, Refusal, refusalOf } from '../route/refusal.ts'
-import { lossOf } from './loss.ts'
+import { type Loss, lossOf } from './loss.ts'
 import type { PinTaker } from './pin-budget.ts'
 import { place } from './place.ts'
 import { deliverAcknowledgement, listen } from './place-subscribe.ts'
@@ -45,6 +45,8 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
   writeGeneration = 0
   /** Replies kept back after a refusal, until it is known what happens to all of them. */
   readonly undecided: Undecided
+  /** A MULTI without an answer was lost with the connection, and what is lost behind it belongs to it. */
+  isBlockLost = false
   /** Requests given back by a dying connection, in order. */
   readonly #returned = new RequestQueue()
   #isAdvancing = false
@@ -291,6 +293,7 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
       return
     }
     const loss = lossOf(request, wasSent, this)
+    if (loss !== null && request.command.kind === Kind.Exec) this.proxy.session.endTransaction()
     if (request.block !== null) this.#lostBlockPart(request, loss)
     else if (loss === null) {
       if (wasSent) request.attempts++
@@ -302,12 +305,14 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     } else if (loss === errors.UNCERTAIN && this.proxy.config.uncertain === 'close') this.proxy.close(errors.UNCERTAIN)
     else {
       if (loss === errors.UNCERTAIN) this.proxy.services.uncertain(request.command)
-      if (this.undecided.isOpen) this.undecided.add(request, errorReply(loss), true)
-      else this.proxy.replies.answer(request, errorReply(loss))
+      const reply = typeof loss === 'string' ? errorReply(loss) : loss
+      if (this.undecided.isOpen) this.undecided.add(request, reply, true)
+      else this.proxy.replies.answer(request, reply)
     }
   }
 
   connectionLost(): void {
+    this.isBlockLost = false
     if (this.isGone) return
     this.#queueAgain(this.#returned)
     if (this.inFlight === 0) this.#becameIdle()
@@ -506,9 +511,9 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     return true
   }
 
-  #lostBlockPart(request: Request, loss: string | null): void {
+  #lostBlockPart(request: Request, loss: Loss): void {
     if (loss === errors.UNCERTAIN) this.proxy.services.uncertain(request.command)
-    this.undecided.addLostBlockPart(request, loss)
+    this.undecided.addLostBlockPart(request, loss === null)
   }
 
   #becameIdle(): void {

@@ -1,28 +1,52 @@
 // Decides what becomes of a request whose connection died before its reply came: asked again, or an error that tells the truth.
-import type { Request } from '../backend/request.ts'
+import { Phase, type Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import { NOT_SENT, UNCERTAIN } from '../errors.ts'
+import { OK, QUEUED } from '../resp/reply.ts'
 import { Arguments } from '../resp/request.ts'
 import type { Lane } from './lane.ts'
 
 /** Most often a request is sent again: one that kills two servers may be what kills them. */
 const MAX_ATTEMPTS = 1
 
-/** @returns null when it is asked again, else the error its client gets. */
-export function lossOf(request: Request, wasSent: boolean, lane: Lane): string | null {
+/** null: it is asked again. A text: the error its client gets. Bytes: the reply it would have had. */
+export type Loss = null | string | Buffer
+
+export function lossOf(request: Request, wasSent: boolean, lane: Lane): Loss {
   if (request.isStreamed) return lane.proxy.isStreaming(request) ? NOT_SENT : UNCERTAIN
   if (request.block !== null) return lossOfBlock(request, wasSent)
-  if (!wasSent) return null
   const { kind } = request.command
-  const { transaction } = lane.proxy.session
+  if (lane.proxy.session.transaction !== null || lane.isBlockLost) return lossInTransaction(request, wasSent, lane)
+  if (kind === Kind.Multi) {
+    lane.isBlockLost = true
+    return isExecSent(request) ? OK : null
+  }
+  if (!wasSent) return null
   if (kind === Kind.Exec) return UNCERTAIN
-  // Nothing of an open transaction has run before its EXEC.
-  if (transaction !== null || kind === Kind.Multi) return null
   if (request.attempts >= MAX_ATTEMPTS) return UNCERTAIN
   return isRepeatable(request) ? null : UNCERTAIN
 }
 
-function lossOfBlock(request: Request, wasSent: boolean): string | null {
+/** Nothing of a transaction has run before its EXEC; once that was sent, all of it may have run, and nothing of it is sent again. */
+function lossInTransaction(request: Request, wasSent: boolean, lane: Lane): Loss {
+  const { kind } = request.command
+  if (kind === Kind.Exec || kind === Kind.Discard) {
+    lane.isBlockLost = false
+    return kind === Kind.Exec && wasSent ? UNCERTAIN : null
+  }
+  return isExecSent(request) ? QUEUED : null
+}
+
+/** True when the EXEC that ends this request's transaction was given to the socket as well. */
+function isExecSent(request: Request): boolean {
+  for (let later = request.nextReply; later !== null; later = later.nextReply) {
+    if (later.command.kind === Kind.Discard) return false
+    if (later.command.kind === Kind.Exec) return later.phase === Phase.Sent
+  }
+  return false
+}
+
+function lossOfBlock(request: Request, wasSent: boolean): Loss {
   const { requests } = request.block!
   const last = requests[requests.length - 1]!
   if (request !== last || !wasSent || last.command.kind === Kind.Discard) return null

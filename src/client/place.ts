@@ -153,10 +153,8 @@ function placeExec(lane: Lane, request: Request): boolean {
     return true
   }
   // The server's half of the transaction is given up with its connection.
-  session.transaction = null
-  session.isWatching = false
-  const isWatchBroken = session.isWatchBroken
-  session.isWatchBroken = false
+  const { isWatchBroken } = session
+  session.endTransaction()
   lane.dropPin('its transaction cannot succeed')
   lane.answer(request, isWatchBroken ? nullArrayReply(session.protocol) : errorReply(errors.EXEC_ABORTED))
   return true

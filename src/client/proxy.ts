@@ -10,6 +10,7 @@ import { Arguments, encodeRequest, splitInline } from '../resp/request.ts'
 import { RequestFramer, Scan } from '../resp/request-framer.ts'
 import type { Stream, StreamHandler } from '../runtime/runtime.ts'
 import { admit } from './admission.ts'
+import { isBlocked } from './client-list.ts'
 import { Lane } from './lane.ts'
 import { Output } from './output.ts'
 import { ReplyQueue } from './reply-queue.ts'
@@ -106,7 +107,8 @@ export class Proxy implements StreamHandler {
   ended(): void {
     this.#hasEnded = true
     // Redis closes a client that waits in a blocking command or listens; every other one still gets what it asked for.
-    if (this.#lane.pin !== null && this.session.pinReason !== 'transaction') this.#destroy()
+    const isListening = this.#lane.isRaw || (this.session.subscriptions?.count ?? 0) > 0
+    if (isListening || isBlocked(this)) this.#destroy()
     else this.#endWhenAnswered()
     this.services.turn.settle()
   }
@@ -388,7 +390,9 @@ export class Proxy implements StreamHandler {
   }
 
   #silence(request: Request): void {
-    request.isSilent = true
+    // Acknowledgements of subscriptions are pushes, which Redis does not silence.
+    const { kind } = request.command
+    request.isSilent = kind !== Kind.Subscribe && kind !== Kind.Unsubscribe
     if (this.session.replyMode === ReplyMode.SkipNext) this.session.replyMode = ReplyMode.On
   }
 

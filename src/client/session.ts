@@ -61,6 +61,13 @@ export class Session {
     return ''
   }
 
+  /** EXEC or DISCARD, or the loss of an EXEC, ended the open transaction and its watch. */
+  endTransaction(): void {
+    this.transaction = null
+    this.isWatching = false
+    this.isWatchBroken = false
+  }
+
   /** What RESET does; name and library stay, as in Redis only the name goes. */
   reset(identity: Identity, db: number, isAdmitted: boolean): void {
     this.identity = identity

@@ -84,9 +84,7 @@ function settleInTransaction(lane: Lane, request: Request, bytes: Buffer, start:
   }
   // Whatever EXEC answers, an error included, the transaction is over.
   if (kind !== Kind.Exec && !(kind === Kind.Discard && isOk)) return
-  session.transaction = null
-  session.isWatching = false
-  session.isWatchBroken = false
+  session.endTransaction()
   if (transaction.changesConnection && kind === Kind.Exec && bytes[start] !== MINUS) {
     for (const frame of transaction.frames) noteName(session, new Arguments(frame, 0, frame.length))
     session.stickyReason = 'transaction'

@@ -70,16 +70,16 @@ export class Undecided {
     this.#endBlock(request, isUnrun, isUnrun)
   }
 
-  /** @param loss null when the block is asked again, else what its EXEC answers. */
-  addLostBlockPart(request: Request, loss: string | null): void {
+  /** @param isAgain the block is asked again; else its EXEC answers -UNCERTAIN. */
+  addLostBlockPart(request: Request, isAgain: boolean): void {
     const isLast = isLastOfBlock(request)
     // A transaction that was lost said yes to all but its EXEC.
     const kind = request.block!.requests[0] === request ? OK : QUEUED
-    this.#replies.hold(request, isLast ? errorReply(loss ?? UNCERTAIN) : kind)
+    this.#replies.hold(request, isLast ? errorReply(UNCERTAIN) : kind)
     this.#block.push(request)
     if (!isLast) return
-    if (loss === null) for (const part of request.block!.requests) part.attempts++
-    this.#endBlock(request, loss === null, false)
+    if (isAgain) for (const part of request.block!.requests) part.attempts++
+    this.#endBlock(request, isAgain, false)
   }
 
   /** Everything sent is answered. */
