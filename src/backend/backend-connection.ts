@@ -128,6 +128,8 @@ export class BackendConnection implements StreamHandler, Flushable {
     if (this.state === ConnectionState.Closed || this.#outbox.isEmpty) return
     this.#unsent = 0
     this.#outbox.writeTo(this.#stream!)
+    // What the kernel took at once is followed by no event.
+    if (this.#stream!.pendingBytes === 0) this.onDrained?.()
   }
 
   pauseReading(): void {
