@@ -238,7 +238,7 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     const pin = this.pin
     if (pin === null) return
     const head = pin.sent.head
-    const isWaitingThere = this.isRaw || pin.tap !== null || (head !== null && head.command.kind !== Kind.Ordinary)
+    const isWaitingThere = this.isRaw || pin.tap !== null || (head !== null && (head.command.kind !== Kind.Ordinary || pin.sent.tail!.isStreamed))
     if (this.inFlight === 0 && !this.isPinDirty && !this.proxy.session.needsPin) this.giveBackPin()
     else {
       this.#forgetPin(pin)
@@ -490,7 +490,10 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     }
     const reply = settle(this, request, bytes, start, end)
     // An answer to a request that is still coming is an error behind which the server closes.
-    if (request.isStreamed && this.proxy.isStreaming(request)) this.proxy.closeAfterReplies()
+    if (request.isStreamed && this.proxy.isStreaming(request)) {
+      this.isPinDirty = true
+      this.proxy.closeAfterReplies()
+    }
     if (this.undecided.isOpen) {
       this.undecided.add(request, reply ?? Buffer.from(bytes.subarray(start, end)), !request.command.repeatable)
     } else if (reply !== null) this.proxy.replies.answer(request, reply)
