@@ -63,7 +63,8 @@ export class BackendConnection implements StreamHandler, Flushable {
   readonly sent = new RequestQueue()
   readonly #runtime: Runtime
   readonly #turn: Turn
-  readonly #observer: ConnectionObserver
+  /** Whoever keeps it in its books: another pool, once its user, protocol or database changed. */
+  observer: ConnectionObserver
   readonly #framer = new ReplyFramer()
   readonly #outbox = new Outbox()
   #stream: Stream | null = null
@@ -79,7 +80,7 @@ export class BackendConnection implements StreamHandler, Flushable {
   constructor(runtime: Runtime, turn: Turn, observer: ConnectionObserver) {
     this.#runtime = runtime
     this.#turn = turn
-    this.#observer = observer
+    this.observer = observer
     this.lastHeardAt = runtime.now()
   }
 
@@ -155,7 +156,7 @@ export class BackendConnection implements StreamHandler, Flushable {
   }
 
   opened(): void {
-    this.#observer.opened(this)
+    this.observer.opened(this)
     this.#turn.settle()
   }
 
@@ -205,7 +206,7 @@ export class BackendConnection implements StreamHandler, Flushable {
     if (at < length) this.#keepPart(bytes, at, length)
     if (this.sent.head === null) {
       if (this.state === ConnectionState.Retiring && !framer.isInside) this.destroy('retired')
-      else this.#observer.idle(this)
+      else this.observer.idle(this)
     } else this.waitingSince = this.lastHeardAt
   }
 
@@ -279,7 +280,7 @@ export class BackendConnection implements StreamHandler, Flushable {
       owners.add(request.owner)
       request.owner.lost(request, request.phase === Phase.Sent)
     }
-    this.#observer.closed(this, this.#closeReason)
+    this.observer.closed(this, this.#closeReason)
     for (const owner of owners) owner.connectionLost()
   }
 }

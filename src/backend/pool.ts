@@ -1,6 +1,6 @@
 // The connections of one user, protocol and database: a few shared by all its clients, and some to be lent to one client at a time.
 import type { Protocol } from '../resp/reply.ts'
-import { type BackendConnection, ConnectionState } from './backend-connection.ts'
+import { type BackendConnection, type ConnectionObserver, ConnectionState } from './backend-connection.ts'
 import { type BackendContext, openConnection } from './backend-context.ts'
 import { Backoff } from './backoff.ts'
 import { ask } from './control.ts'
@@ -39,6 +39,12 @@ export class Pool {
   readonly #sharedWaiters = new Set<PoolWaiter>()
   readonly #pinWaiters = new Set<PoolWaiter>()
   #isRetryPlanned = false
+  /** Hears of the connections in this pool's books, wherever they were opened. */
+  readonly #observer: ConnectionObserver = {
+    opened: () => {},
+    closed: (connection, reason) => this.#closed(connection, reason),
+    idle: () => {},
+  }
   #isClosed = false
 
   constructor(context: BackendContext, shard: Shard, identity: Identity, protocol: Protocol, db: number) {
@@ -108,6 +114,7 @@ export class Pool {
 
   /** Takes in a connection that is clean and in this pool's user, protocol and database. */
   adopt(connection: BackendConnection): void {
+    connection.observer = this.#observer
     connection.tap = null
     connection.onDrained = null
     if (!connection.isReady || connection.inFlight > 0 || this.#isClosed) {
@@ -126,6 +133,7 @@ export class Pool {
 
   /** Keeps a connection that another pool lent in this pool's books, so that its holder hears of its end. */
   transfer(connection: BackendConnection, holder: PinHolder): void {
+    connection.observer = this.#observer
     this.#lent.set(connection, holder)
   }
 
@@ -210,8 +218,8 @@ export class Pool {
           this.#shaken(opened, isShared, generation, report)
         })
       },
-      closed: (closed, reason) => this.#closed(closed, reason),
-      idle: () => {},
+      closed: this.#observer.closed,
+      idle: this.#observer.idle,
     })
     this.#opening.set(connection, isShared)
   }

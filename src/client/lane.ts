@@ -238,7 +238,10 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     const pin = this.pin
     if (pin === null) return
     const head = pin.sent.head
-    const isWaitingThere = this.isRaw || pin.tap !== null || (head !== null && (head.command.kind !== Kind.Ordinary || pin.sent.tail!.isStreamed))
+    const isWaitingThere =
+      this.isRaw ||
+      pin.tap !== null ||
+      (head !== null && (head.command.kind !== Kind.Ordinary || pin.sent.tail!.isStreamed))
     if (this.inFlight === 0 && !this.isPinDirty && !this.proxy.session.needsPin) this.giveBackPin()
     else {
       this.#forgetPin(pin)
