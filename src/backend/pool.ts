@@ -28,6 +28,8 @@ export class Pool {
   readonly db: number
   /** The server's reply to HELLO on the newest connection; null until one was made. */
   hello: Buffer | null = null
+  /** Nothing can be had from it any more. */
+  isClosed = false
   readonly #context: BackendContext
   readonly #shard: Shard
   readonly #backoff: Backoff
@@ -45,7 +47,6 @@ export class Pool {
     closed: (connection, reason) => this.#closed(connection, reason),
     idle: () => {},
   }
-  #isClosed = false
 
   constructor(context: BackendContext, shard: Shard, identity: Identity, protocol: Protocol, db: number) {
     this.#context = context
@@ -117,7 +118,7 @@ export class Pool {
     connection.observer = this.#observer
     connection.tap = null
     connection.onDrained = null
-    if (!connection.isReady || connection.inFlight > 0 || this.#isClosed) {
+    if (!connection.isReady || connection.inFlight > 0 || this.isClosed) {
       connection.destroy('not reusable')
       return
     }
@@ -150,7 +151,7 @@ export class Pool {
   }
 
   close(): void {
-    this.#isClosed = true
+    this.isClosed = true
     for (const connection of [...this.#opening.keys(), ...this.#shared, ...this.#idle, ...this.#lent.keys()]) {
       connection.destroy('pool closed')
     }
@@ -208,7 +209,7 @@ export class Pool {
   }
 
   #open(isShared: boolean): void {
-    if (!this.#shard.isServing || this.#isClosed || this.#isRetryPlanned) return
+    if (!this.#shard.isServing || this.isClosed || this.#isRetryPlanned) return
     const generation = this.#shard.generation
     const connection = openConnection(this.#context, this.#shard.address, {
       opened: (opened) => {
@@ -274,7 +275,7 @@ export class Pool {
   }
 
   #retryLater(): void {
-    if (this.#isRetryPlanned || this.#isClosed) return
+    if (this.#isRetryPlanned || this.isClosed) return
     this.#isRetryPlanned = true
     this.#context.runtime.after(this.#backoff.next(), () => {
       this.#isRetryPlanned = false

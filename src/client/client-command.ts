@@ -7,6 +7,7 @@ import type { Lane } from './lane.ts'
 import { overControl } from './place-control.ts'
 import { isClientName } from './place-session.ts'
 import type { Proxy } from './proxy.ts'
+import { ReplyMode, silence } from './session.ts'
 
 /** Subcommands that change nothing and may run on any connection. */
 const HARMLESS = new Set(['help', 'trackinginfo', 'getredir'])
@@ -28,6 +29,8 @@ export function placeClientCommand(lane: Lane, request: Request): boolean {
       return placeUnblock(lane, request, words)
     case 'tracking':
       return placeTracking(lane, request, words)
+    case 'reply':
+      return placeReplyMode(lane, request, words)
     // Whatever is left of these is an error, which the server words best.
     case 'id':
     case 'getname':
@@ -36,7 +39,6 @@ export function placeClientCommand(lane: Lane, request: Request): boolean {
     case 'info':
     case 'list':
     case 'kill':
-    case 'reply':
     case '':
       return lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
     default:
@@ -73,8 +75,8 @@ function answerLocally(proxy: Proxy, words: Arguments): Buffer | undefined {
 function setInfo(proxy: Proxy, words: Arguments): Buffer | undefined {
   const value = words.text(3)
   const option = words.word(2)
-  if (option !== 'lib-name' && option !== 'lib-ver') return undefined
-  if (!isClientName(value)) return errorReply(`ERR ${option} cannot contain spaces, newlines or special characters.`)
+  const isKnown = proxy.services.commands.get('client|setinfo') !== undefined
+  if (!isKnown || (option !== 'lib-name' && option !== 'lib-ver') || !isClientName(value)) return undefined
   if (option === 'lib-name') proxy.session.libraryName = value
   else proxy.session.libraryVersion = value
   return OK
@@ -105,6 +107,25 @@ function killClients(proxy: Proxy, words: Arguments): Buffer | undefined {
   return victims.length > 0 ? OK : errorReply('ERR No such client')
 }
 
+/**
+ * CLIENT REPLY ON|OFF|SKIP: emulated, since on a shared connection it would silence everybody, and on none can a reply that
+ * never comes be told from one that is late. It holds for the requests behind it, those already read included.
+ */
+function placeReplyMode(lane: Lane, request: Request, words: Arguments): boolean {
+  const { session } = lane.proxy
+  const mode = words.count === 3 ? words.word(2) : ''
+  if (mode === 'on' || mode === 'off') {
+    session.replyMode = mode
+    for (let each: Request | null = request; each !== null; each = each.nextReply) silence(each, mode === 'off')
+  } else if (mode === 'skip') {
+    silence(request, true)
+    if (request.nextReply !== null) silence(request.nextReply, true)
+    else if (session.replyMode === ReplyMode.On) session.replyMode = ReplyMode.SkipNext
+  } else return lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
+  lane.answer(request, OK)
+  return true
+}
+
 /** The client's number is ours, the one the server knows is that of its connection. */
 function placeUnblock(lane: Lane, request: Request, words: Arguments): boolean {
   const option = words.word(3)
@@ -128,9 +149,9 @@ function placeTracking(lane: Lane, request: Request, words: Arguments): boolean 
     if (words.word(index) !== 'redirect') continue
     const target = lane.proxy.services.clients.get(Number(words.text(index + 1)))
     if (target === undefined) continue
-    const pin = target === lane.proxy ? lane.takePin() : target.lane.keepPin('redirect target')
-    // Its connection is being made; the request is looked at again when this client's own is.
-    if (pin === null) return false
+    const pin = target === lane.proxy ? lane.takePin() : target.lane.keepPin('redirect target', lane)
+    // Rewritten once, when it is certain to be sent: a server's number looks like one of ours.
+    if (pin === null || lane.takePin() === null) return false
     parts[index + 1] = String(pin.id)
     request.bytes = encodeRequest(parts)
     request.start = 0

@@ -49,6 +49,8 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
   isBlockLost = false
   /** Requests given back by a dying connection, in order. */
   readonly #returned = new RequestQueue()
+  /** Lanes of clients that wait for this one to have a connection of its own. */
+  readonly #dependents = new Set<Lane>()
   #isAdvancing = false
   #isAwaitingPin = false
   #awaitingPinSince = 0
@@ -144,7 +146,7 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
   }
 
   /** The client's own connection, ready for use; null when it has to be waited for. */
-  takePin(lender: Pool = this.pool): BackendConnection | null {
+  takePin(lender: Pool = this.#openPool()): BackendConnection | null {
     if (this.pin !== null) return this.pin.isReady && this.shard.isServing ? this.pin : null
     if (this.inFlight > 0 || this.#isAwaitingPin) return null
     if (!this.shard.isServing) {
@@ -163,11 +165,13 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     return pin
   }
 
-  /** Another client depends on this one's connection: it has to keep it. */
-  keepPin(reason: string): BackendConnection | null {
+  /** Another client depends on this one's connection: it has to keep it. @param dependent goes on once there is one. */
+  keepPin(reason: string, dependent: Lane): BackendConnection | null {
     if (this.proxy.session.stickyReason === '') this.proxy.session.stickyReason = reason
     this.isPinDirty = true
-    return this.takePin()
+    const pin = this.takePin()
+    if (pin === null) this.#dependents.add(dependent)
+    return pin
   }
 
   /** Ends the client's own connection as it is: its state goes with it. */
@@ -424,12 +428,19 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     if (this.shared?.isReady) return this.shared
     if (this.inFlight > 0) return null
     this.#leaveShared()
-    const connection = this.pool.join(this)
+    const connection = this.#openPool().join(this)
     if (connection !== null) {
       connection.lanes++
       this.shared = connection
     }
     return connection
+  }
+
+  /** A pool that nobody used may have been closed to make room for others. */
+  #openPool(): Pool {
+    const { identity, protocol, db } = this.proxy.session
+    if (this.pool.isClosed) this.pool = this.shard.pool(identity, protocol, db)
+    return this.pool
   }
 
   #leaveShared(): void {
@@ -454,6 +465,9 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     this.pin = connection
     this.isPinDirty = false
     restorePin(this, connection)
+    const dependents = [...this.#dependents]
+    this.#dependents.clear()
+    for (const dependent of dependents) dependent.advance()
   }
 
   #forgetPin(connection: BackendConnection): void {

@@ -51,7 +51,8 @@ export function placeSelect(lane: Lane, request: Request): boolean {
   if (lane.inFlight > 0) return false
   const words = new Arguments(request.bytes, request.start, request.end)
   if (lane.pin !== null) return lane.placePinned(request)
-  if (words.count !== 2) return lane.placeShared(request)
+  // What is no plain number is an error that the server words.
+  if (words.count !== 2 || !/^(0|[1-9]\d{0,8})$/.test(words.text(1))) return lane.placeShared(request)
   const { session } = lane.proxy
   const db = Number(words.text(1))
   const pool = lane.shard.existingPool(session.identity, session.protocol, db)

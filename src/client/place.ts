@@ -106,9 +106,7 @@ function placeSpecial(lane: Lane, request: Request): boolean {
       return placeReset(lane, request)
     case Kind.Quit:
       if (lane.inFlight > 0) return false
-      lane.answer(request, OK)
-      lane.proxy.closeAfterReplies()
-      return true
+      return answered(lane, request, OK)
     case Kind.Subscribe:
     case Kind.Unsubscribe:
       return placeSubscribe(lane, request)

@@ -5,7 +5,7 @@ import { Kind } from '../command/classify.ts'
 import type { Command } from '../command/table.ts'
 import type { Config } from '../config.ts'
 import * as errors from '../errors.ts'
-import { errorReply, OK } from '../resp/reply.ts'
+import { errorReply } from '../resp/reply.ts'
 import { Arguments, encodeRequest, splitInline } from '../resp/request.ts'
 import { RequestFramer, Scan } from '../resp/request-framer.ts'
 import type { Stream, StreamHandler } from '../runtime/runtime.ts'
@@ -15,7 +15,7 @@ import { Lane } from './lane.ts'
 import { Output } from './output.ts'
 import { ReplyQueue } from './reply-queue.ts'
 import type { Services } from './services.ts'
-import { ReplyMode, Session } from './session.ts'
+import { ReplyMode, Session, silence } from './session.ts'
 import { isWholeBlock } from './whole-block.ts'
 
 /** The least proto-max-bulk-len a server can have: above it the server may close the connection, so it must not be a shared one. */
@@ -182,7 +182,6 @@ export class Proxy implements StreamHandler {
   /** Closes the client after what it is owed, without reading more. */
   closeAfterReplies(): void {
     this.#isClosing = true
-    this.stream.pause()
     this.#endWhenAnswered()
   }
 
@@ -333,9 +332,11 @@ export class Proxy implements StreamHandler {
     const shards = services.router.shards
     if (shards.length === 1) lane.submit(request)
     else this.#laneOf(request).submit(request)
+    // What comes behind QUIT is not even read.
+    if (command.kind === Kind.Quit && this.#rawPin === null) this.closeAfterReplies()
   }
 
-  /** Deals with what has to be seen before a lane has it: whole transactions, CLIENT REPLY, browsers. */
+  /** Deals with what has to be seen before a lane has it: whole transactions, browsers. */
   #isAnsweredHere(request: Request, to: number): boolean {
     const { kind } = request.command
     const lane = this.#lane
@@ -361,38 +362,11 @@ export class Proxy implements StreamHandler {
       this.closeAfterReplies()
       return true
     }
-    return kind === Kind.Client && lane.pin === null && this.#isReplyMode(request)
-  }
-
-  /** CLIENT REPLY ON|OFF|SKIP: emulated, since on a shared connection it would silence everybody. */
-  #isReplyMode(request: Request): boolean {
-    const words = new Arguments(request.bytes, request.start, request.end)
-    if (words.word(1) !== 'reply' || words.count !== 3) return false
-    const { session } = this
-    switch (words.word(2)) {
-      case 'on':
-        session.replyMode = ReplyMode.On
-        request.isSilent = false
-        break
-      case 'off':
-        session.replyMode = ReplyMode.Off
-        request.isSilent = true
-        break
-      case 'skip':
-        if (session.replyMode === ReplyMode.On) session.replyMode = ReplyMode.SkipNext
-        request.isSilent = true
-        break
-      default:
-        return false
-    }
-    this.replies.answer(request, OK)
-    return true
+    return false
   }
 
   #silence(request: Request): void {
-    // Acknowledgements of subscriptions are pushes, which Redis does not silence.
-    const { kind } = request.command
-    request.isSilent = kind !== Kind.Subscribe && kind !== Kind.Unsubscribe
+    silence(request, true)
     if (this.session.replyMode === ReplyMode.SkipNext) this.session.replyMode = ReplyMode.On
   }
 

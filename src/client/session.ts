@@ -1,11 +1,19 @@
 // What a Redis server remembers of one connection, remembered here for one client: its connections to the backend come and go.
 import type { Identity } from '../backend/handshake.ts'
+import type { Request } from '../backend/request.ts'
+import { Kind } from '../command/classify.ts'
 import type { Protocol } from '../resp/reply.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Transaction } from './transaction.ts'
 
 export const ReplyMode = { On: 'on', Off: 'off', SkipNext: 'skip' } as const
 export type ReplyMode = (typeof ReplyMode)[keyof typeof ReplyMode]
+
+/** Acknowledgements of subscriptions are pushes, which Redis does not silence. */
+export function silence(request: Request, isSilent: boolean): void {
+  const { kind } = request.command
+  request.isSilent = isSilent && kind !== Kind.Subscribe && kind !== Kind.Unsubscribe
+}
 
 export class Session {
   /** CLIENT ID: unique as long as the process lives. */

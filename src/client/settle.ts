@@ -54,7 +54,7 @@ export function settle(lane: Lane, request: Request, bytes: Buffer, start: numbe
       return null
     case Kind.Client:
       if (isOk) settleClient(lane, request)
-      return null
+      return isOk ? null : withOwnIds(lane, wordsOf(request), bytes, start, end)
     case Kind.Eval:
       lane.proxy.services.scripts.add(wordsOf(request).bytes(1))
       return null
@@ -145,6 +145,18 @@ function settleClient(lane: Lane, request: Request): void {
     default:
       lane.stick(`client ${words.word(1)}`, request)
   }
+}
+
+/** The server names the client that tracking is redirected to by the number of its connection. */
+function withOwnIds(lane: Lane, words: Arguments, bytes: Buffer, start: number, end: number): Buffer | null {
+  const word = words.word(1)
+  if (word !== 'getredir' && word !== 'trackinginfo') return null
+  const pattern = word === 'getredir' ? /^(:)(\d+)/ : /(\r\nredirect\r\n:)(\d+)/
+  const text = bytes.latin1Slice(start, end).replace(pattern, (whole, before: string, id: string) => {
+    const target = [...lane.proxy.services.clients.values()].find(({ lane: { pin } }) => pin?.id === Number(id))
+    return target === undefined ? whole : `${before}${target.session.id}`
+  })
+  return Buffer.from(text, 'latin1')
 }
 
 function isTracking(frame: Buffer): boolean {
