@@ -3,6 +3,9 @@
 /** The frames of a stream; `end` tells how it stops: between two frames or in one, or at bytes that are no protocol. */
 export type Frames = { frames: string[]; end: 'whole' | 'cut' | 'broken' }
 
+/** No length may be larger: far beyond every server's limits, and exact as a number of JavaScript. */
+const MAX_LENGTH = 2 ** 48
+
 /** Thrown where the stream is over before the frame is. */
 class Cut extends Error {}
 class Broken extends Error {}
@@ -83,6 +86,7 @@ function endOfBytes(stream: string, start: number, length: number): number {
 function readHeader(stream: string, at: number, allowed: RegExp): { text: string; end: number } {
   const rest = stream.slice(at + 1)
   const end = rest.indexOf('\r')
+  if (Number.parseInt(rest, 10) > MAX_LENGTH) throw new Broken()
   if (end < 0) {
     if (/^(-?\d*|\?)$/.test(rest)) throw new Cut()
     throw new Broken()
