@@ -7,18 +7,21 @@ import { ask } from './control.ts'
 import { type HandshakeReport, HandshakeResult, type Identity, OWN_IDENTITY, shakeHands } from './handshake.ts'
 import type { Shard } from './shard.ts'
 
-/** A lane that waits for a connection of the pool. */
-export interface PoolWaiter {
-  /** A shared connection is ready. */
-  sharedReady(): void
-  /** A connection of its own is ready. */
-  pinReady(connection: BackendConnection): void
+/** Whoever needs a connection that the pool has not got yet. */
+interface PoolWaiter {
   /** The server refuses this user, database or protocol: its own error line. */
   poolRefused(error: Buffer): void
 }
 
-/** The holder of a lent connection hears when it dies. */
-export interface PinHolder {
+export interface SharedWaiter extends PoolWaiter {
+  /** A shared connection is ready. */
+  sharedReady(): void
+}
+
+export interface PinWaiter extends PoolWaiter {
+  /** A connection of its own is ready. */
+  pinReady(connection: BackendConnection): void
+  /** The connection it was lent is dead. */
   pinLost(connection: BackendConnection): void
 }
 
@@ -35,11 +38,11 @@ export class Pool {
   readonly #backoff: Backoff
   readonly #shared: BackendConnection[] = []
   readonly #idle: BackendConnection[] = []
-  readonly #lent = new Map<BackendConnection, PinHolder>()
+  readonly #lent = new Map<BackendConnection, PinWaiter>()
   /** Connections whose handshake is under way, and whether they are to be shared. */
   readonly #opening = new Map<BackendConnection, boolean>()
-  readonly #sharedWaiters = new Set<PoolWaiter>()
-  readonly #pinWaiters = new Set<PoolWaiter>()
+  readonly #sharedWaiters = new Set<SharedWaiter>()
+  readonly #pinWaiters = new Set<PinWaiter>()
   #isRetryPlanned = false
   /** Hears of the connections in this pool's books, wherever they were opened. */
   readonly #observer: ConnectionObserver = {
@@ -74,7 +77,7 @@ export class Pool {
   }
 
   /** A ready shared connection, the one with the fewest clients; null when the waiter has to wait for `sharedReady`. */
-  join(waiter: PoolWaiter): BackendConnection | null {
+  join(waiter: SharedWaiter): BackendConnection | null {
     let best: BackendConnection | null = null
     let ready = 0
     for (const connection of this.#shared) {
@@ -88,7 +91,7 @@ export class Pool {
   }
 
   /** Lends a connection to one client: at once, or later through `pinReady`. */
-  lend(waiter: PoolWaiter & PinHolder): BackendConnection | null {
+  lend(waiter: PinWaiter): BackendConnection | null {
     const connection = this.#idle.pop()
     if (connection !== undefined) {
       this.#lent.set(connection, waiter)
@@ -100,9 +103,9 @@ export class Pool {
   }
 
   /** A client that no longer waits. */
-  forget(waiter: PoolWaiter): void {
-    this.#sharedWaiters.delete(waiter)
-    this.#pinWaiters.delete(waiter)
+  forget(waiter: SharedWaiter | PinWaiter): void {
+    this.#sharedWaiters.delete(waiter as SharedWaiter)
+    this.#pinWaiters.delete(waiter as PinWaiter)
   }
 
   /**
@@ -133,7 +136,7 @@ export class Pool {
   }
 
   /** Keeps a connection that another pool lent in this pool's books, so that its holder hears of its end. */
-  transfer(connection: BackendConnection, holder: PinHolder): void {
+  transfer(connection: BackendConnection, holder: PinWaiter): void {
     connection.observer = this.#observer
     this.#lent.set(connection, holder)
   }
@@ -197,10 +200,10 @@ export class Pool {
     return count
   }
 
-  #nextPinWaiter(): (PoolWaiter & PinHolder) | undefined {
+  #nextPinWaiter(): PinWaiter | undefined {
     const [waiter] = this.#pinWaiters
     if (waiter !== undefined) this.#pinWaiters.delete(waiter)
-    return waiter as (PoolWaiter & PinHolder) | undefined
+    return waiter
   }
 
   #openWanted(): void {
@@ -258,7 +261,7 @@ export class Pool {
   /** The server's own error goes to everybody who waits for this pool. */
   #refused(evidence: string): void {
     const error = Buffer.from(`-${evidence}\r\n`, 'latin1')
-    const waiters = new Set([...this.#sharedWaiters, ...this.#pinWaiters])
+    const waiters = new Set<PoolWaiter>([...this.#sharedWaiters, ...this.#pinWaiters])
     this.#sharedWaiters.clear()
     this.#pinWaiters.clear()
     for (const waiter of waiters) waiter.poolRefused(error)

@@ -40,9 +40,9 @@ export function placeClientCommand(lane: Lane, request: Request): boolean {
     case 'list':
     case 'kill':
     case '':
-      return lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
+      return lane.placeAnywhere(request)
     default:
-      return HARMLESS.has(words.word(1)) && lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
+      return HARMLESS.has(words.word(1)) ? lane.placeAnywhere(request) : lane.placePinned(request)
   }
 }
 
@@ -121,7 +121,7 @@ function placeReplyMode(lane: Lane, request: Request, words: Arguments): boolean
     silence(request, true)
     if (request.nextReply !== null) silence(request.nextReply, true)
     else if (session.replyMode === ReplyMode.On) session.replyMode = ReplyMode.SkipNext
-  } else return lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
+  } else return lane.placeAnywhere(request)
   lane.answer(request, OK)
   return true
 }
@@ -131,7 +131,7 @@ function placeUnblock(lane: Lane, request: Request, words: Arguments): boolean {
   const option = words.word(3)
   const isWellFormed = words.count === 3 || (words.count === 4 && (option === 'timeout' || option === 'error'))
   if (!isWellFormed || !/^\d+$/.test(words.text(2))) {
-    return lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
+    return lane.placeAnywhere(request)
   }
   const target = lane.proxy.services.clients.get(Number(words.text(2)))
   if (target === undefined || !isBlocked(target)) {

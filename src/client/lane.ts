@@ -1,19 +1,18 @@
 // One client's way to one shard: what it has in flight there, on which connection, and what has to wait.
 import type { BackendConnection } from '../backend/backend-connection.ts'
 import type { Holder } from '../backend/hold.ts'
-import type { PinHolder, Pool, PoolWaiter } from '../backend/pool.ts'
+import type { Pool, SharedWaiter } from '../backend/pool.ts'
 import { Phase, type Request, type RequestOwner, RequestQueue } from '../backend/request.ts'
 import type { Shard, ShardWaiter } from '../backend/shard.ts'
 import { Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
-import { isNoScript, Refusal, refusalOf } from '../route/refusal.ts'
+import { judge } from './judge.ts'
 import { type Loss, lossOf } from './loss.ts'
-import type { PinTaker } from './pin-budget.ts'
+import { PinLease } from './pin-lease.ts'
 import { place } from './place.ts'
 import { deliverAcknowledgement, listen } from './place-subscribe.ts'
 import type { Proxy } from './proxy.ts'
-import { restorePin } from './restore.ts'
 import { settle } from './settle.ts'
 import { Undecided } from './undecided.ts'
 
@@ -24,21 +23,17 @@ const NO_BYTES: Buffer = Buffer.alloc(0)
  * Invariants: requests are in flight on one connection at a time, so their replies come in order; the connection changes only
  * when nothing is in flight. What cannot be sent yet waits in `queue`, in order, and nothing overtakes it.
  */
-export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, ShardWaiter, Holder {
+export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   readonly proxy: Proxy
   readonly shard: Shard
   readonly queue = new RequestQueue()
   queuedBytes = 0
   inFlight = 0
   pool: Pool
-  /** Who lent the pin, and gets it back: `pool`, or the proxy's own user's while another one logs in. */
-  #lender: Pool
   /** The shared connection ordinary commands go to; kept as long as it is good. */
   shared: BackendConnection | null = null
-  /** The connection lent to this client alone; while there is one, everything goes there. */
-  pin: BackendConnection | null = null
-  /** The pin has state that no other client may meet: it is closed, not given back. */
-  isPinDirty = false
+  /** The connection of this client alone. */
+  readonly lease: PinLease
   /** Frames pass in both directions as they are, until the client leaves. */
   isRaw = false
   /** The generation that took this client's last write. */
@@ -49,11 +44,7 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
   isBlockLost = false
   /** Requests given back by a dying connection, in order. */
   readonly #returned = new RequestQueue()
-  /** Lanes of clients that wait for this one to have a connection of its own. */
-  readonly #dependents = new Set<Lane>()
   #isAdvancing = false
-  #isAwaitingPin = false
-  #awaitingPinSince = 0
   #isAwaitingVerdict = false
   /** The client left; what is still in flight is answered to nobody. */
   isGone = false
@@ -67,8 +58,13 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     this.proxy = proxy
     this.shard = shard
     this.pool = shard.pool(proxy.session.identity, proxy.session.protocol, proxy.session.db)
-    this.#lender = this.pool
+    this.lease = new PinLease(this, this.pool)
     this.undecided = new Undecided(proxy.replies)
+  }
+
+  /** The connection lent to this client; while there is one, everything goes there. */
+  get pin(): BackendConnection | null {
+    return this.lease.connection
   }
 
   /** Takes a request, already in the client's reply queue, and sends it as soon as that is right. */
@@ -145,41 +141,22 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     return true
   }
 
+  /** Sends the first request of the queue over whatever connection the client is on. */
+  placeAnywhere(request: Request): boolean {
+    return this.pin === null ? this.placeShared(request) : this.placePinned(request)
+  }
+
   /** The client's own connection, ready for use; null when it has to be waited for. */
   takePin(lender: Pool = this.#openPool()): BackendConnection | null {
-    if (this.pin !== null) return this.pin.isReady && this.shard.isServing ? this.pin : null
-    if (this.inFlight > 0 || this.#isAwaitingPin) return null
-    if (!this.shard.isServing) {
-      this.shard.wait(this)
-      return null
-    }
-    if (!this.proxy.services.pins.take(this)) {
-      this.#awaitPin()
-      return null
-    }
-    this.#leaveShared()
-    this.#lender = lender
-    const pin = lender.lend(this)
-    if (pin === null) this.#awaitPin()
-    else this.#pinned(pin)
-    return pin
+    return this.lease.take(lender)
   }
 
   /** Another client depends on this one's connection: it has to keep it. @param dependent goes on once there is one. */
   keepPin(reason: string, dependent: Lane): BackendConnection | null {
     if (this.proxy.session.stickyReason === '') this.proxy.session.stickyReason = reason
-    this.isPinDirty = true
     const pin = this.takePin()
-    if (pin === null) this.#dependents.add(dependent)
+    if (pin === null) this.lease.awaitFor(dependent)
     return pin
-  }
-
-  /** Ends the client's own connection as it is: its state goes with it. */
-  dropPin(reason: string): void {
-    const pin = this.pin
-    if (pin === null) return
-    this.#forgetPin(pin)
-    pin.destroy(reason)
   }
 
   /** The client keeps its connection until it leaves; the request is repeated when that connection has to be made anew. */
@@ -187,14 +164,14 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     const { session } = this.proxy
     session.stickyReason = reason
     if (!request.isStreamed) session.restoring.push(Buffer.from(request.bytes.subarray(request.start, request.end)))
-    this.isPinDirty = true
+    this.lease.isDirty = true
     if (session.isTracking && this.pin !== null) listen(this, this.pin)
   }
 
   /** From here on bytes pass as they are, this request's and its reply included. */
   goRaw(request: Request, pin: BackendConnection): void {
     this.isRaw = true
-    this.isPinDirty = true
+    this.lease.isDirty = true
     this.proxy.session.transaction = null
     this.proxy.session.stickyReason = 'raw'
     pin.sendBytes(request.bytes, request.start, request.end)
@@ -221,12 +198,8 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     const { identity, protocol, db } = this.proxy.session
     const pool = this.shard.pool(identity, protocol, db)
     if (pool === this.pool) return
-    this.#leaveShared()
-    if (this.pin !== null) {
-      this.#lender.release(this.pin)
-      pool.transfer(this.pin, this)
-      this.#lender = pool
-    }
+    this.leaveShared()
+    this.lease.moveTo(pool)
     this.pool = pool
   }
 
@@ -237,22 +210,19 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     this.undecided.forget()
     this.shard.forget(this)
     this.pool.forget(this)
-    this.#leaveShared()
-    if (this.#isAwaitingPin) this.#stopAwaitingPin(true)
-    const pin = this.pin
+    this.leaveShared()
+    this.lease.stopWaiting()
+    const { pin } = this
     if (pin === null) return
     const head = pin.sent.head
     const isWaitingThere =
       this.isRaw ||
       pin.tap !== null ||
       (head !== null && (head.command.kind !== Kind.Ordinary || pin.sent.tail!.isStreamed))
-    if (this.inFlight === 0 && !this.isPinDirty && !this.proxy.session.needsPin) this.giveBackPin()
-    else {
-      this.#forgetPin(pin)
-      // What was sent is still to be run, as after a client that writes and leaves; but nothing may be eaten by a dead client's pop.
-      if (isWaitingThere) pin.destroy('client left')
-      else pin.retire()
-    }
+    if (this.inFlight === 0 && !this.lease.isDirty && !this.proxy.session.needsPin) this.lease.giveBack()
+    // What was sent is still to be run, as after a client that writes and leaves; but nothing may be eaten by a dead client's pop.
+    else if (isWaitingThere) this.lease.drop('client left')
+    else this.lease.retire()
   }
 
   replied(request: Request, bytes: Buffer, start: number, end: number): void {
@@ -266,7 +236,7 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
       !this.undecided.isOpen
     ) {
       this.proxy.replies.deliver(request, bytes, start, end)
-    } else this.#judge(request, bytes, start, end)
+    } else judge(this, request, bytes, start, end)
     if (this.inFlight === 0) this.#becameIdle()
   }
 
@@ -281,7 +251,7 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
       if (!isLast) return
       const whole = Buffer.concat(this.#parts)
       this.#parts = []
-      this.#judge(request, whole, 0, whole.length)
+      judge(this, request, whole, 0, whole.length)
     } else {
       if (!request.isReplyBegun) this.#partHead = Buffer.from(bytes.subarray(start, Math.min(end, start + 64)))
       replies.deliverPart(request, bytes, start, end, isLast)
@@ -329,36 +299,16 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     this.advance()
   }
 
-  pinReady(connection: BackendConnection): void {
-    if (this.isGone || !this.#isAwaitingPin) {
-      this.#lender.release(connection)
-      this.#lender.adopt(connection)
-      return
-    }
-    this.#stopAwaitingPin(false)
-    this.#pinned(connection)
-    this.advance()
-  }
-
-  /** The budget of pins has room again. */
-  pinAllowed(): void {
-    this.#stopAwaitingPin(false)
-    this.advance()
-  }
-
+  /** Only commands that need this pool hear of it; AUTH and the like go on and may change it. */
   poolRefused(error: Buffer): void {
-    if (this.#isAwaitingPin) this.#stopAwaitingPin(true)
-    // Only commands that need this pool hear of it; AUTH and the like go on and may change it.
     while (this.queue.head !== null) this.answer(this.queue.head, error)
     // What it had on its own connection cannot be made again: the server would have closed it.
     if (this.proxy.session.needsPin) this.proxy.closeAfterReplies()
     else this.advance()
   }
 
-  pinLost(connection: BackendConnection): void {
-    if (connection !== this.pin) return
-    this.#forgetPin(connection)
-    if (this.isGone) return
+  /** The client's own connection died. */
+  pinLost(): void {
     const { session } = this.proxy
     if (session.isWatching) {
       session.isWatching = false
@@ -379,17 +329,10 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
   }
 
   expire(now: number): void {
-    const { config } = this.proxy
-    if (this.#isAwaitingPin && this.#awaitingPinSince > 0 && this.shard.isServing) {
-      if (now - this.#awaitingPinSince > config.pinWaitMs && this.proxy.services.pins.isWaiting(this)) {
-        this.#stopAwaitingPin(true)
-        if (this.queue.head !== null) this.answer(this.queue.head, errorReply(errors.noPin(config.pinWaitMs)))
-        this.advance()
-      }
-    }
+    this.lease.expire(now)
     while (this.queue.head !== null && this.isOverdue(this.queue.head, now)) {
       const request = this.queue.head
-      this.answer(request, request.refusal ?? errorReply(errors.noPrimary(config.holdMs)))
+      this.answer(request, request.refusal ?? errorReply(errors.noPrimary(this.proxy.config.holdMs)))
     }
     if (this.queue.head === null) this.advance()
   }
@@ -427,7 +370,7 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     }
     if (this.shared?.isReady) return this.shared
     if (this.inFlight > 0) return null
-    this.#leaveShared()
+    this.leaveShared()
     const connection = this.#openPool().join(this)
     if (connection !== null) {
       connection.lanes++
@@ -443,92 +386,16 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
     return this.pool
   }
 
-  #leaveShared(): void {
+  /** Leaves the shared connection to others. */
+  leaveShared(): void {
     if (this.shared === null) return
     this.shared.lanes--
     this.shared = null
   }
 
-  #awaitPin(): void {
-    this.#isAwaitingPin = true
-    this.#awaitingPinSince = this.proxy.services.runtime.now()
-  }
-
-  #stopAwaitingPin(isOver: boolean): void {
-    this.#isAwaitingPin = false
-    if (!isOver) return
-    this.#lender.forget(this)
-    this.proxy.services.pins.give(this)
-  }
-
-  #pinned(connection: BackendConnection): void {
-    this.pin = connection
-    this.isPinDirty = false
-    restorePin(this, connection)
-    const dependents = [...this.#dependents]
-    this.#dependents.clear()
-    for (const dependent of dependents) dependent.advance()
-  }
-
-  #forgetPin(connection: BackendConnection): void {
-    this.pin = null
-    this.#lender.release(connection)
-    this.proxy.services.pins.give(this)
-  }
-
   #releaseIdlePin(): void {
     if (this.pin === null || this.inFlight > 0 || this.proxy.session.needsPin || this.isRaw) return
-    if (this.proxy.config.sharedConnections > 0) this.giveBackPin()
-  }
-
-  /** Ends the loan of the client's own connection: others may have it, unless its state forbids that. */
-  giveBackPin(): void {
-    const pin = this.pin
-    if (pin === null) return
-    this.#forgetPin(pin)
-    if (this.isPinDirty) pin.destroy('its state was the client’s own')
-    else this.#lender.adopt(pin)
-  }
-
-  /** A reply that may change the session, or may not be the last word. */
-  #judge(request: Request, bytes: Buffer, start: number, end: number): void {
-    const refusal = bytes[start] === MINUS ? this.#refusalOf(request, bytes, start, end) : Refusal.None
-    if (refusal === Refusal.NotPrimary) this.shard.suspect(bytes.latin1Slice(start + 1, end - 2))
-    if (request.block !== null) {
-      this.undecided.addBlockPart(request, Buffer.from(bytes.subarray(start, end)), refusal !== Refusal.None)
-      return
-    }
-    if (refusal !== Refusal.None && !request.isStreamed) {
-      this.undecided.addRefused(request, Buffer.from(bytes.subarray(start, end)))
-      return
-    }
-    if (bytes[start] === MINUS && request.command.kind === Kind.EvalSha && isNoScript(bytes, start)) {
-      if (this.#healScript(request, bytes, start, end)) return
-    }
-    const reply = settle(this, request, bytes, start, end)
-    // An answer to a request that is still coming is an error behind which the server closes.
-    if (request.isStreamed && this.proxy.isStreaming(request)) {
-      this.isPinDirty = true
-      this.proxy.closeAfterReplies()
-    }
-    if (this.undecided.isOpen) {
-      this.undecided.add(request, reply ?? Buffer.from(bytes.subarray(start, end)), !request.command.repeatable)
-    } else if (reply !== null) this.proxy.replies.answer(request, reply)
-    else this.proxy.replies.deliver(request, bytes, start, end)
-  }
-
-  #refusalOf(request: Request, bytes: Buffer, start: number, end: number): Refusal {
-    if (this.proxy.config.holdMs === 0) return Refusal.None
-    return refusalOf(request.command, bytes, start, end)
-  }
-
-  /** The server has lost a script whose body we know: it is asked again as EVAL. */
-  #healScript(request: Request, bytes: Buffer, start: number, end: number): boolean {
-    if (this.proxy.session.transaction !== null || request.attempts > 0) return false
-    const frame = this.proxy.services.scripts.asEval(request.bytes, request.start, request.end)
-    if (frame === undefined) return false
-    this.undecided.addHealed(request, Buffer.from(bytes.subarray(start, end)), frame)
-    return true
+    if (this.proxy.config.sharedConnections > 0) this.lease.giveBack()
   }
 
   #lostBlockPart(request: Request, loss: Loss): void {
@@ -558,6 +425,6 @@ export class Lane implements RequestOwner, PoolWaiter, PinHolder, PinTaker, Shar
       session.isWatching = false
       session.isWatchBroken = true
     }
-    this.dropPin('its transaction was refused')
+    this.lease.drop('its transaction was refused')
   }
 }

@@ -18,7 +18,7 @@ export function placeControl(lane: Lane, request: Request): boolean {
     lane.proxy.session.stickyReason = 'script debug'
     return lane.placePinned(request)
   }
-  return lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
+  return lane.placeAnywhere(request)
 }
 
 /** Sends the first request of the queue over the control connection; its reply takes its place like any other. */

@@ -72,7 +72,7 @@ export function placeHello(lane: Lane, request: Request): boolean {
   const words = new Arguments(request.bytes, request.start, request.end)
   const hello = parseHello(words)
   // An error of the server's changes nothing, on whatever connection it is made.
-  if (hello === undefined) return lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
+  if (hello === undefined) return lane.placeAnywhere(request)
   if (hello.username !== undefined) return placeLogin(lane, request)
   const { session } = lane.proxy
   const protocol = hello.protocol ?? session.protocol
@@ -101,7 +101,7 @@ function placeLogin(lane: Lane, request: Request): boolean {
 export function placeReset(lane: Lane, request: Request): boolean {
   if (lane.inFlight > 0) return false
   const { session, services } = lane.proxy
-  lane.dropPin('RESET')
+  lane.lease.drop('RESET')
   session.reset(services.ownIdentity(), services.config.backendDatabase, !services.needsPassword)
   lane.moveToPool()
   lane.answer(request, RESET)

@@ -15,7 +15,7 @@ export function placeSubscribe(lane: Lane, request: Request): boolean {
   const { command } = request
   if (command.kind === Kind.Subscribe && words.count < 2) {
     // Without a channel it is an error, wherever it is made.
-    return lane.pin === null ? lane.placeShared(request) : lane.placePinned(request)
+    return lane.placeAnywhere(request)
   }
   const pin = lane.takePin()
   if (pin === null) return false
@@ -39,7 +39,7 @@ export function placeMonitor(lane: Lane, request: Request): boolean {
 export function listen(lane: Lane, pin: BackendConnection, toSwallow = 0): void {
   const { proxy } = lane
   proxy.session.subscriptions ??= new Subscriptions()
-  lane.isPinDirty = true
+  lane.lease.isDirty = true
   if (pin.tap !== null) return
   let swallow = toSwallow
   pin.tap = (bytes, start, end) => {

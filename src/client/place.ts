@@ -59,7 +59,7 @@ function placeOnPin(lane: Lane, request: Request): boolean {
   const { session } = lane.proxy
   const { kind } = request.command
   if (!session.needsPin && lane.inFlight === 0 && kind === Kind.Ordinary && lane.proxy.config.sharedConnections > 0) {
-    lane.giveBackPin()
+    lane.lease.giveBack()
     return place(lane, request)
   }
   switch (kind) {
@@ -153,7 +153,7 @@ function placeExec(lane: Lane, request: Request): boolean {
   // The server's half of the transaction is given up with its connection.
   const { isWatchBroken } = session
   session.endTransaction()
-  lane.dropPin('its transaction cannot succeed')
+  lane.lease.drop('its transaction cannot succeed')
   lane.answer(request, isWatchBroken ? nullArrayReply(session.protocol) : errorReply(errors.EXEC_ABORTED))
   return true
 }

@@ -10,9 +10,9 @@ const FLUSH_CACHE = Buffer.from('>2\r\n$10\r\ninvalidate\r\n_\r\n', 'latin1')
 export function restorePin(lane: Lane, pin: BackendConnection): void {
   const { session } = lane.proxy
   for (const frame of session.restoring) askFrame(pin, frame, () => {})
-  if (session.restoring.length > 0) lane.isPinDirty = true
+  if (session.restoring.length > 0) lane.lease.isDirty = true
   if (session.isTracking) {
-    lane.isPinDirty = true
+    lane.lease.isDirty = true
     listen(lane, pin)
     if (session.protocol === 3) lane.proxy.push(FLUSH_CACHE, 0, FLUSH_CACHE.length)
   }

@@ -89,7 +89,7 @@ function settleInTransaction(lane: Lane, request: Request, bytes: Buffer, start:
     for (const frame of transaction.frames) noteName(session, new Arguments(frame, 0, frame.length))
     session.stickyReason = 'transaction'
     session.isIrreplaceable = true
-    lane.isPinDirty = true
+    lane.lease.isDirty = true
   }
 }
 
@@ -114,7 +114,7 @@ function settleHello(lane: Lane, request: Request, bytes: Buffer, start: number,
   if (hello.username !== undefined) session.identity = clientIdentity(hello.username, hello.password ?? '')
   if (hello.name !== undefined) {
     session.name = hello.name
-    lane.isPinDirty = true
+    lane.lease.isDirty = true
   }
   lane.moveToPool()
   return withHelloId(Buffer.from(bytes.subarray(start, end)), session.id)
@@ -125,7 +125,7 @@ function settleUnknown(lane: Lane, bytes: Buffer, start: number, end: number): v
   const text = bytes.latin1Slice(start, Math.min(end, start + 64))
   if (text.startsWith('-')) return
   lane.proxy.session.stickyReason = 'unknown command'
-  lane.isPinDirty = true
+  lane.lease.isDirty = true
 }
 
 /** A CLIENT subcommand that changed the connection it ran on. */

@@ -1,0 +1,45 @@
+// Judges a reply that may change the client's session, or may not be the last word: a refusal, a part of a block, a lost script.
+import type { Request } from '../backend/request.ts'
+import { Kind } from '../command/classify.ts'
+import { isNoScript, Refusal, refusalOf } from '../route/refusal.ts'
+import type { Lane } from './lane.ts'
+import { settle } from './settle.ts'
+
+const MINUS = 45
+
+export function judge(lane: Lane, request: Request, bytes: Buffer, start: number, end: number): void {
+  const { undecided, proxy } = lane
+  const isError = bytes[start] === MINUS
+  const isRefusalPassedOn = proxy.config.holdMs === 0
+  const refusal = isError && !isRefusalPassedOn ? refusalOf(request.command, bytes, start, end) : Refusal.None
+  if (refusal === Refusal.NotPrimary) lane.shard.suspect(bytes.latin1Slice(start + 1, end - 2))
+  if (request.block !== null) {
+    undecided.addBlockPart(request, Buffer.from(bytes.subarray(start, end)), refusal !== Refusal.None)
+    return
+  }
+  if (refusal !== Refusal.None && !request.isStreamed) {
+    undecided.addRefused(request, Buffer.from(bytes.subarray(start, end)))
+    return
+  }
+  if (isError && isNoScript(bytes, start) && heal(lane, request, bytes, start, end)) return
+  const reply = settle(lane, request, bytes, start, end)
+  // An answer to a request that is still coming is an error behind which the server closes.
+  if (request.isStreamed && proxy.isStreaming(request)) {
+    lane.lease.isDirty = true
+    proxy.closeAfterReplies()
+  }
+  if (undecided.isOpen) {
+    undecided.add(request, reply ?? Buffer.from(bytes.subarray(start, end)), !request.command.repeatable)
+  } else if (reply !== null) proxy.replies.answer(request, reply)
+  else proxy.replies.deliver(request, bytes, start, end)
+}
+
+/** The server has lost a script whose body we know: it is asked again as EVAL. @returns false when it is not. */
+function heal(lane: Lane, request: Request, bytes: Buffer, start: number, end: number): boolean {
+  const { session, services } = lane.proxy
+  if (request.command.kind !== Kind.EvalSha || session.transaction !== null || request.attempts > 0) return false
+  const frame = services.scripts.asEval(request.bytes, request.start, request.end)
+  if (frame === undefined) return false
+  lane.undecided.addHealed(request, Buffer.from(bytes.subarray(start, end)), frame)
+  return true
+}

@@ -1,0 +1,153 @@
+// The connection lent to one client alone: asked for, waited for, kept as long as it is needed, given back or closed.
+import type { BackendConnection } from '../backend/backend-connection.ts'
+import type { PinWaiter, Pool } from '../backend/pool.ts'
+import * as errors from '../errors.ts'
+import { errorReply } from '../resp/reply.ts'
+import type { Lane } from './lane.ts'
+import type { PinTaker } from './pin-budget.ts'
+import { restorePin } from './restore.ts'
+
+/**
+ *     none ──take──▶ awaited ──pinReady──▶ lent ──giveBack, drop, pinLost──▶ none
+ */
+export class PinLease implements PinWaiter, PinTaker {
+  /** While there is one, everything of the client goes there. */
+  connection: BackendConnection | null = null
+  /** It has state that no other client may meet: it is closed, not given back. */
+  isDirty = false
+  readonly #lane: Lane
+  /** Who lent it, and gets it back: the client's pool, or the proxy's own user's while another one logs in. */
+  #lender: Pool
+  /** Lanes of clients that wait for this one to have a connection of its own. */
+  readonly #dependents = new Set<Lane>()
+  #isAwaited = false
+  #awaitedSince = 0
+
+  constructor(lane: Lane, lender: Pool) {
+    this.#lane = lane
+    this.#lender = lender
+  }
+
+  /** The connection, ready for use; null when it has to be waited for: then the lane goes on by itself. */
+  take(lender: Pool): BackendConnection | null {
+    const { shard, proxy, inFlight } = this.#lane
+    if (this.connection !== null) return this.connection.isReady && shard.isServing ? this.connection : null
+    if (inFlight > 0 || this.#isAwaited) return null
+    if (!shard.isServing) {
+      shard.wait(this.#lane)
+      return null
+    }
+    const isAllowed = proxy.services.pins.take(this)
+    if (isAllowed) {
+      this.#lane.leaveShared()
+      this.#lender = lender
+      const connection = lender.lend(this)
+      if (connection !== null) {
+        this.#lent(connection)
+        return connection
+      }
+    }
+    this.#isAwaited = true
+    this.#awaitedSince = proxy.services.runtime.now()
+    return null
+  }
+
+  /** `lane` goes on once this client has a connection. */
+  awaitFor(lane: Lane): void {
+    this.#dependents.add(lane)
+  }
+
+  /** Ends the loan: others may have the connection, unless its state forbids that. */
+  giveBack(): void {
+    const { connection } = this
+    if (connection === null) return
+    this.#forget(connection)
+    if (this.isDirty) connection.destroy('its state was the client’s own')
+    else this.#lender.adopt(connection)
+  }
+
+  /** Closes the connection: its state goes with it. */
+  drop(reason: string): void {
+    const { connection } = this
+    if (connection === null) return
+    this.#forget(connection)
+    connection.destroy(reason)
+  }
+
+  /** Leaves the connection to what was sent on it: it closes when that is answered. */
+  retire(): void {
+    const { connection } = this
+    if (connection === null) return
+    this.#forget(connection)
+    connection.retire()
+  }
+
+  /** The client's user, protocol or database changed, and the connection's with it. */
+  moveTo(pool: Pool): void {
+    if (this.connection === null) return
+    this.#lender.release(this.connection)
+    pool.transfer(this.connection, this)
+    this.#lender = pool
+  }
+
+  /** The client no longer waits for one. */
+  stopWaiting(): void {
+    if (!this.#isAwaited) return
+    this.#isAwaited = false
+    this.#lender.forget(this)
+    this.#lane.proxy.services.pins.give(this)
+  }
+
+  /** A client cannot wait for ever for the operator's bound to have room. */
+  expire(now: number): void {
+    const { proxy, shard, queue } = this.#lane
+    const { pinWaitMs } = proxy.config
+    if (!this.#isAwaited || !shard.isServing || now - this.#awaitedSince <= pinWaitMs) return
+    if (!proxy.services.pins.isWaiting(this)) return
+    this.stopWaiting()
+    if (queue.head !== null) this.#lane.answer(queue.head, errorReply(errors.noPin(pinWaitMs)))
+    this.#lane.advance()
+  }
+
+  pinReady(connection: BackendConnection): void {
+    if (this.#lane.isGone || !this.#isAwaited) {
+      this.#lender.release(connection)
+      this.#lender.adopt(connection)
+      return
+    }
+    this.#isAwaited = false
+    this.#lent(connection)
+    this.#lane.advance()
+  }
+
+  pinAllowed(): void {
+    this.#isAwaited = false
+    this.#lane.advance()
+  }
+
+  poolRefused(error: Buffer): void {
+    this.stopWaiting()
+    this.#lane.poolRefused(error)
+  }
+
+  pinLost(connection: BackendConnection): void {
+    if (connection !== this.connection) return
+    this.#forget(connection)
+    if (!this.#lane.isGone) this.#lane.pinLost()
+  }
+
+  #lent(connection: BackendConnection): void {
+    this.connection = connection
+    this.isDirty = false
+    restorePin(this.#lane, connection)
+    const dependents = [...this.#dependents]
+    this.#dependents.clear()
+    for (const dependent of dependents) dependent.advance()
+  }
+
+  #forget(connection: BackendConnection): void {
+    this.connection = null
+    this.#lender.release(connection)
+    this.#lane.proxy.services.pins.give(this)
+  }
+}
