@@ -208,11 +208,15 @@ export class Pool {
 
   #openWanted(): void {
     if (this.#sharedWaiters.size > 0 && this.#count(true) === 0) this.#open(true)
-    while (this.#count(false) < this.#pinWaiters.size && this.#shard.isServing) this.#open(false)
+    while (this.#count(false) < this.#pinWaiters.size && this.#mayOpen) this.#open(false)
+  }
+
+  get #mayOpen(): boolean {
+    return this.#shard.isServing && !this.isClosed && !this.#isRetryPlanned
   }
 
   #open(isShared: boolean): void {
-    if (!this.#shard.isServing || this.isClosed || this.#isRetryPlanned) return
+    if (!this.#mayOpen) return
     const generation = this.#shard.generation
     const connection = openConnection(this.#context, this.#shard.address, {
       opened: (opened) => {
