@@ -119,13 +119,7 @@ export class Proxy implements StreamHandler {
   }
 
   drained(): void {
-    const slow = this.#slowReader
-    if (slow !== null) {
-      this.#slowReader = null
-      slow.resumeReading()
-    }
-    this.#rawPin?.resumeReading()
-    this.hasRoom()
+    this.#caughtUp()
     this.services.turn.settle()
   }
 
@@ -223,11 +217,23 @@ export class Proxy implements StreamHandler {
   }
 
   #written(): void {
-    if (this.output.pendingBytes > this.config.outputHardLimitBytes) {
-      this.close('it did not read its replies (RUSTEZE_OUTPUT_HARD)')
-    } else if (this.#isClosing || this.#hasEnded) this.#endWhenAnswered()
-    else if (this.#rawPin !== null && this.output.pendingBytes > this.config.outputSoftLimitBytes)
-      this.#rawPin.pauseReading()
+    const { pendingBytes } = this.output
+    if (pendingBytes > this.config.outputHardLimitBytes) this.close('it did not read its replies (RUSTEZE_OUTPUT_HARD)')
+    else if (this.#isClosing || this.#hasEnded) this.#endWhenAnswered()
+    // What the kernel takes at once is followed by no drain event.
+    else if (pendingBytes < this.config.outputSoftLimitBytes) this.#caughtUp()
+    else this.#rawPin?.pauseReading()
+  }
+
+  /** The client has read enough of its replies to be sent more. */
+  #caughtUp(): void {
+    const slow = this.#slowReader
+    if (slow !== null) {
+      this.#slowReader = null
+      slow.resumeReading()
+    }
+    this.#rawPin?.resumeReading()
+    this.hasRoom()
   }
 
   #mayRead(): boolean {

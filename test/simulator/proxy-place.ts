@@ -44,7 +44,7 @@ export function chooseSettings(random: Random): ProxySettings {
     replyTimeoutMs: random.pick([200, 2000]),
     probeMs: random.pick([200, 1000]),
     backendPingMs: random.pick([500, 15_000]),
-    outputSoftBytes: random.pick([16_384, 1024 * 1024]),
+    outputSoftBytes: random.pick([65_536, 1024 * 1024]),
     outputHardBytes: random.pick([1024 * 1024, 8 * 1024 * 1024]),
     maxInFlight: random.pick([16, 4096]),
   }
