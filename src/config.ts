@@ -143,7 +143,8 @@ const connections = {
 const bounds = {
   outputSoftLimitBytes: setting('OUTPUT_SOFT', size({ min: '64kb' }), '1mb', {
     sentence: 'A client with more unread replies than this is not read from until it has caught up.',
-    reason: 'Above what a client that reads leaves behind (Node tells nothing of less than 64 KiB), and small enough for hundreds of slow ones.',
+    reason:
+      'Above what a client that reads leaves behind (Node tells nothing of less than 64 KiB), and small enough for hundreds of slow ones.',
   }),
   outputHardLimitBytes: setting('OUTPUT_HARD', size({ min: '1kb' }), '64mb', {
     sentence: 'A client with more unread replies than this is closed.',

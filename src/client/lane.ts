@@ -197,9 +197,9 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   moveToPool(): void {
     const { identity, protocol, db } = this.proxy.session
     const pool = this.shard.pool(identity, protocol, db)
+    this.lease.moveTo(pool)
     if (pool === this.pool) return
     this.leaveShared()
-    this.lease.moveTo(pool)
     this.pool = pool
   }
 

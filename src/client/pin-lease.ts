@@ -52,6 +52,11 @@ export class PinLease implements PinWaiter, PinTaker {
     return null
   }
 
+  /** It is lent by another user's pool, for a login: whose it becomes is for the server to say. */
+  get isForeign(): boolean {
+    return this.connection !== null && this.#lender !== this.#lane.pool
+  }
+
   /** `lane` goes on once this client has a connection. */
   awaitFor(lane: Lane): void {
     this.#dependents.add(lane)
@@ -84,7 +89,7 @@ export class PinLease implements PinWaiter, PinTaker {
 
   /** The client's user, protocol or database changed, and the connection's with it. */
   moveTo(pool: Pool): void {
-    if (this.connection === null) return
+    if (this.connection === null || pool === this.#lender) return
     this.#lender.release(this.connection)
     pool.transfer(this.connection, this)
     this.#lender = pool

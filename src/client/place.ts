@@ -30,6 +30,8 @@ export function place(lane: Lane, request: Request): boolean {
 
 /** The client has no connection of its own. */
 function placeFree(lane: Lane, request: Request): boolean {
+  // What it had there, an open transaction even, is made again on another one before anything else is sent.
+  if (lane.proxy.session.needsPin) return lane.takePin() !== null && place(lane, request)
   switch (request.command.kind) {
     case Kind.Ping:
       return isPlainPing(request) && !isLoginNeeded(lane) ? answered(lane, request, PONG) : lane.placeShared(request)
@@ -58,7 +60,11 @@ function placeFree(lane: Lane, request: Request): boolean {
 function placeOnPin(lane: Lane, request: Request): boolean {
   const { session } = lane.proxy
   const { kind } = request.command
-  if (!session.needsPin && lane.inFlight === 0 && kind === Kind.Ordinary && lane.proxy.config.sharedConnections > 0) {
+  // Behind a login everything waits for its verdict; after a refused one the connection is still somebody else's.
+  const { isForeign } = lane.lease
+  if (isForeign && lane.inFlight > 0) return false
+  const isUnneeded = !session.needsPin && lane.inFlight === 0 && kind === Kind.Ordinary
+  if (isForeign || (isUnneeded && lane.proxy.config.sharedConnections > 0)) {
     lane.lease.giveBack()
     return place(lane, request)
   }
