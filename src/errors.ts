@@ -16,6 +16,11 @@ export const HOLD_FULL =
 
 export const EXEC_ABORTED = 'EXECABORT Transaction discarded because of previous errors.'
 
+/** Redis's own form. @param refusal the text of the error that made EXEC impossible. */
+export function execAborted(refusal: string): string {
+  return `EXECABORT Transaction discarded because of: ${refusal}`
+}
+
 export const MAX_CLIENTS = 'ERR max number of clients reached'
 
 export const NO_AUTH = 'NOAUTH Authentication required.'

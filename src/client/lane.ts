@@ -13,6 +13,7 @@ import { PinLease } from './pin-lease.ts'
 import { place } from './place.ts'
 import { deliverAcknowledgement, listen } from './place-subscribe.ts'
 import type { Proxy } from './proxy.ts'
+import { HOLD_FULL_REFUSAL, refuse } from './refuse.ts'
 import { settle } from './settle.ts'
 import { Undecided } from './undecided.ts'
 
@@ -106,6 +107,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     }
     this.#isAdvancing = false
     if (this.queue.head === null) this.#releaseIdlePin()
+    else if (this.proxy.config.holdMs === 0 && !this.shard.isServing) this.expire(this.proxy.services.runtime.now())
     this.proxy.hasRoom()
   }
 
@@ -330,9 +332,10 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
 
   expire(now: number): void {
     this.lease.expire(now)
-    while (this.queue.head !== null && this.isOverdue(this.queue.head, now)) {
+    // While something is unanswered the client could not hear of it, and whether a transaction is open is not known.
+    while (this.inFlight === 0 && this.queue.head !== null && this.isOverdue(this.queue.head, now)) {
       const request = this.queue.head
-      this.answer(request, request.refusal ?? errorReply(errors.noPrimary(this.proxy.config.holdMs)))
+      refuse(this, request, request.refusal ?? errorReply(errors.noPrimary(this.proxy.config.holdMs)))
     }
     if (this.queue.head === null) this.advance()
   }
@@ -346,9 +349,14 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
 
   #enqueue(request: Request): void {
     const { hold } = this.proxy.services
-    if (!this.shard.isServing && hold.isFull) {
-      this.proxy.replies.answer(request, errorReply(errors.HOLD_FULL))
-      return
+    // Whole transactions are held or refused whole.
+    const first = request.block === null ? request : request.block.requests[0]!
+    const isRefused = first === request ? !this.shard.isServing && hold.isFull : first.refusal === HOLD_FULL_REFUSAL
+    if (isRefused) {
+      request.refusal = HOLD_FULL_REFUSAL
+      request.bytes = NO_BYTES
+      request.start = 0
+      request.end = 0
     }
     this.queue.push(request)
     this.queuedBytes += request.byteLength

@@ -5,6 +5,7 @@ import * as errors from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
 import type { Lane } from './lane.ts'
 import type { PinTaker } from './pin-budget.ts'
+import { refuse } from './refuse.ts'
 import { restorePin } from './restore.ts'
 
 /**
@@ -110,7 +111,7 @@ export class PinLease implements PinWaiter, PinTaker {
     if (!this.#isAwaited || !shard.isServing || now - this.#awaitedSince <= pinWaitMs) return
     if (!proxy.services.pins.isWaiting(this)) return
     this.stopWaiting()
-    if (queue.head !== null) this.#lane.answer(queue.head, errorReply(errors.noPin(pinWaitMs)))
+    if (queue.head !== null) refuse(this.#lane, queue.head, errorReply(errors.noPin(pinWaitMs)))
     this.#lane.advance()
   }
 

@@ -11,12 +11,20 @@ import { placeControl } from './place-control.ts'
 import { placeAuth, placeHello, placeReset, placeSelect } from './place-session.ts'
 import { placeMonitor, placeSubscribe } from './place-subscribe.ts'
 import { placeWait } from './place-wait.ts'
+import { HOLD_FULL_REFUSAL, refuse } from './refuse.ts'
 
 /**
  * Sends or answers the first request of the lane's queue.
  * @returns false when it has to wait; whoever it waits for calls `lane.advance`.
  */
 export function place(lane: Lane, request: Request): boolean {
+  const refusal = lane.proxy.session.transaction?.refusal ?? null
+  if (refusal !== null || request.refusal === HOLD_FULL_REFUSAL) {
+    if (lane.inFlight > 0) return false
+    if (isAlwaysPossible(request)) return placeSpecial(lane, request)
+    refuse(lane, request, request.refusal ?? refusal!)
+    return true
+  }
   const refused = deniedName(lane, request)
   if (refused !== undefined) {
     const { transaction } = lane.proxy.session
@@ -31,7 +39,7 @@ export function place(lane: Lane, request: Request): boolean {
 /** The client has no connection of its own. */
 function placeFree(lane: Lane, request: Request): boolean {
   // What it had there, an open transaction even, is made again on another one before anything else is sent.
-  if (lane.proxy.session.needsPin) return lane.takePin() !== null && place(lane, request)
+  if (lane.proxy.session.needsPin && !isAlwaysPossible(request)) return lane.takePin() !== null && place(lane, request)
   switch (request.command.kind) {
     case Kind.Ping:
       return isPlainPing(request) && !isLoginNeeded(lane) ? answered(lane, request, PONG) : lane.placeShared(request)
@@ -94,6 +102,11 @@ function placeOnPin(lane: Lane, request: Request): boolean {
     default:
       return lane.placePinned(request)
   }
+}
+
+/** Ends what the client had on a connection of its own, which need not be there for that. */
+function isAlwaysPossible({ command: { kind } }: Request): boolean {
+  return kind === Kind.Reset || kind === Kind.Quit
 }
 
 function isAnsweredByUs(kind: Kind): boolean {

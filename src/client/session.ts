@@ -54,7 +54,7 @@ export class Session {
   /** True while Redis semantics tie the client to one backend connection. */
   get needsPin(): boolean {
     return (
-      this.transaction !== null ||
+      (this.transaction !== null && this.transaction.refusal === null) ||
       this.isWatching ||
       this.stickyReason !== '' ||
       (this.subscriptions !== null && this.subscriptions.count > 0)

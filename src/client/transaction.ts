@@ -4,6 +4,8 @@
 const MAX_REMEMBERED_BYTES = 1024 * 1024
 
 export class Transaction {
+  /** Set when no server was asked for its MULTI: the error that answers whatever belongs to it. */
+  readonly refusal: Buffer | null
   /** MULTI and every request the server has queued, as frames. */
   readonly frames: Buffer[] = []
   #bytes = 0
@@ -15,6 +17,10 @@ export class Transaction {
   changesConnection = false
   /** Holds something whose reply inside EXEC cannot be framed (subscriptions, CLIENT REPLY): from EXEC on bytes pass as they are. */
   isUnframeable = false
+
+  constructor(refusal: Buffer | null = null) {
+    this.refusal = refusal
+  }
 
   remember(bytes: Buffer, start: number, end: number): void {
     this.#bytes += end - start

@@ -1,0 +1,33 @@
+// Answers a request that no server is asked, so that a transaction it belongs to cannot run without it.
+import type { Request } from '../backend/request.ts'
+import { Kind } from '../command/classify.ts'
+import { execAborted, HOLD_FULL } from '../errors.ts'
+import { errorReply, OK } from '../resp/reply.ts'
+import type { Lane } from './lane.ts'
+import { Transaction } from './transaction.ts'
+
+/** The refusal of a request that came when the hold was full; it is answered when its turn comes. */
+export const HOLD_FULL_REFUSAL: Buffer = errorReply(HOLD_FULL)
+
+/**
+ * Answers the first request of the queue as a server does that may not run it now: Redis accepts MULTI all the same, and fails EXEC
+ * for what was refused in between.
+ * @param error the whole error reply.
+ */
+export function refuse(lane: Lane, request: Request, error: Buffer): void {
+  const { session } = lane.proxy
+  const { kind } = request.command
+  const isInTransaction = request.block !== null || session.transaction !== null
+  if (kind === Kind.Multi && !isInTransaction) session.transaction = new Transaction(error)
+  else if (session.transaction !== null) session.transaction.isAborted = true
+  const isEnd = isInTransaction && (kind === Kind.Exec || kind === Kind.Discard)
+  if (isEnd && request.block === null) {
+    session.endTransaction()
+    lane.lease.drop('its transaction was refused')
+  }
+  lane.answer(request, isEnd || kind === Kind.Multi ? replyToBracket(kind, error) : error)
+}
+
+function replyToBracket(kind: Kind, error: Buffer): Buffer {
+  return kind === Kind.Exec ? errorReply(execAborted(error.latin1Slice(1, error.length - 2))) : OK
+}
