@@ -322,7 +322,8 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     if (mustClose) this.proxy.close('the connection it had for itself was lost, with state that cannot be made again')
     else if (wantsClose && isListening)
       this.proxy.close('its subscriptions were lost (RUSTEZE_SUBSCRIBERS_ON_FAILOVER=close)')
-    else if (this.inFlight === 0) this.advance()
+    // What was lost with it comes back first, by connectionLost.
+    else if (this.inFlight === 0 && this.#returned.head === null) this.advance()
   }
 
   shardServes(): void {

@@ -352,7 +352,8 @@ export class Proxy implements StreamHandler {
       if (kind === Kind.Exec || kind === Kind.Discard) this.#block = null
       return false
     }
-    if (kind === Kind.Multi && lane.pin === null && lane.queue.head === null && !this.session.isWatchBroken) {
+    const { needsPin, isWatchBroken } = this.session
+    if (kind === Kind.Multi && lane.pin === null && lane.queue.head === null && !needsPin && !isWatchBroken) {
       if (isWholeBlock(this.services.commands, request.bytes, request.end, to)) {
         this.#block = { requests: [request] }
         request.block = this.#block

@@ -56,6 +56,7 @@ export class LinkConnection {
   #requestBytesLeft = Number.POSITIVE_INFINITY
   #ending: Ending = 'reset'
   #isCut = false
+  #isHeld = false
 
   constructor(link: LinkState, near: Socket, number: number) {
     this.#link = link
@@ -75,6 +76,11 @@ export class LinkConnection {
   /** Requests passed on or answered here that the proxy has no reply to yet. */
   get inFlight(): number {
     return this.#slots.length
+  }
+
+  /** Of a request whose end has not come: the server has seen nothing of it. */
+  get unfinishedBytes(): number {
+    return this.#requests.bufferedBytes
   }
 
   /** Ends both sides now. */
@@ -99,6 +105,11 @@ export class LinkConnection {
     this.#requestBytesLeft = count
     this.#ending = ending
     if (count === 0) this.cut(ending)
+  }
+
+  /** Keeps all replies from now on, so that whatever is sent stays in flight until the cut. */
+  holdReplies(): void {
+    this.#isHeld = true
   }
 
   resume(): void {
@@ -195,7 +206,7 @@ export class LinkConnection {
 
   #pump(): void {
     clearTimeout(this.#timer)
-    while (!this.#isCut && !this.#link.isStalled) {
+    while (!this.#isCut && !this.#isHeld && !this.#link.isStalled) {
       const run = this.#runs[0]
       if (run === undefined) return
       const leftMs = run.dueMs - performance.now()

@@ -1,6 +1,7 @@
 // One server and one proxy for the stories of a file: clients on both sides are closed after each story, keys are gone.
 
 import { afterAll, afterEach, beforeAll } from 'vitest'
+import { type FaultLink, startFaultLink } from './fault-link.ts'
 import { connect, encodeCommand, type RawClient, type Sendable } from './raw-client.ts'
 import { type RedisServer, type ServerKind, startRedis } from './redis-server.ts'
 import { type RunningProxy, startProxy } from './start-proxy.ts'
@@ -9,16 +10,24 @@ import { waitUntil } from './wait-until.ts'
 export type StageOptions = {
   readonly serverArguments?: readonly string[]
   readonly environment?: Readonly<Record<string, string>>
+  /** Puts a link between proxy and server that can delay, cut and stall. */
+  readonly hasLink?: boolean
 }
 
 export class Stage {
   #server: RedisServer | undefined
+  #link: FaultLink | undefined
   #proxy: RunningProxy | undefined
   readonly #clients: RawClient[] = []
 
   get server(): RedisServer {
     if (!this.#server) throw new Error('the server is started by the first hook')
     return this.#server
+  }
+
+  get link(): FaultLink {
+    if (!this.#link) throw new Error('the stage was set without a link')
+    return this.#link
   }
 
   get proxy(): RunningProxy {
@@ -75,7 +84,10 @@ export class Stage {
 
   async begin(kind: ServerKind, options: StageOptions): Promise<void> {
     this.#server = await startRedis({ kind, ...(options.serverArguments && { arguments: options.serverArguments }) })
-    this.#proxy = await startProxy({ RUSTEZE_BACKENDS: this.#server.addr, ...options.environment })
+    // The stories need no chance: the seed is as good as any.
+    if (options.hasLink) this.#link = await startFaultLink({ target: this.#server.port, seed: 1 })
+    const backend = this.#link ? `127.0.0.1:${this.#link.port}` : this.#server.addr
+    this.#proxy = await startProxy({ RUSTEZE_BACKENDS: backend, ...options.environment })
   }
 
   async clear(): Promise<void> {
@@ -84,6 +96,7 @@ export class Stage {
 
   async end(): Promise<void> {
     await this.#proxy?.stop()
+    await this.#link?.close()
     await this.#server?.stop()
   }
 }
