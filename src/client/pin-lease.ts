@@ -32,12 +32,12 @@ export class PinLease implements PinWaiter, PinTaker {
   /** The connection, ready for use; null when it has to be waited for: then the lane goes on by itself. */
   take(lender: Pool): BackendConnection | null {
     const { shard, proxy, inFlight } = this.#lane
-    if (this.connection !== null) return this.connection.isReady && shard.isServing ? this.connection : null
-    if (inFlight > 0 || this.#isAwaited) return null
     if (!shard.isServing) {
       shard.wait(this.#lane)
       return null
     }
+    if (this.connection !== null) return this.connection.isReady ? this.connection : null
+    if (inFlight > 0 || this.#isAwaited) return null
     const isAllowed = proxy.services.pins.take(this)
     if (isAllowed) {
       this.#lane.leaveShared()
