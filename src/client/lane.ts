@@ -179,7 +179,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     pin.sendBytes(request.bytes, request.start, request.end)
     this.proxy.replies.answer(request, NO_BYTES)
     for (let waiting = this.queue.head; waiting !== null; waiting = this.queue.head) {
-      pin.sendBytes(waiting.bytes, waiting.start, waiting.end)
+      this.proxy.passRaw(pin, waiting.command, waiting.bytes, waiting.start, waiting.end)
       this.answer(waiting, NO_BYTES)
     }
     pin.raw = (bytes) => this.proxy.push(bytes, 0, bytes.length)

@@ -6,6 +6,7 @@ import * as errors from '../errors.ts'
 import { errorReply, nullArrayReply, OK, PONG } from '../resp/reply.ts'
 import { Arguments } from '../resp/request.ts'
 import { placeClientCommand } from './client-command.ts'
+import { deniedName } from './denial.ts'
 import type { Lane } from './lane.ts'
 import { placeControl } from './place-control.ts'
 import { placeAuth, placeHello, placeReset, placeSelect } from './place-session.ts'
@@ -25,8 +26,10 @@ export function place(lane: Lane, request: Request): boolean {
     refuse(lane, request, request.refusal ?? refusal!)
     return true
   }
-  const refused = deniedName(lane, request)
+  const refused = deniedName(lane.proxy.config.deny, request.command, request.bytes, request.start, request.end)
   if (refused !== undefined) {
+    // Whether it stands in a transaction shows once the MULTI before it is answered.
+    if (lane.pin !== null && lane.inFlight > 0) return false
     const { transaction } = lane.proxy.session
     if (transaction !== null) transaction.isAborted = true
     return answered(lane, request, errorReply(errors.denied(refused)))
@@ -175,17 +178,6 @@ function placeExec(lane: Lane, request: Request): boolean {
   lane.lease.drop('its transaction cannot succeed')
   lane.answer(request, isWatchBroken ? nullArrayReply(session.protocol) : errorReply(errors.EXEC_ABORTED))
   return true
-}
-
-/** What RUSTEZE_DENY calls this request; undefined when it is allowed. */
-function deniedName(lane: Lane, request: Request): string | undefined {
-  const { kind, name } = request.command
-  if (kind === Kind.Denied) return name
-  const isContainer =
-    kind === Kind.PartlyDenied || kind === Kind.Client || kind === Kind.Script || kind === Kind.Function
-  if (!isContainer) return undefined
-  const full = `${name}|${new Arguments(request.bytes, request.start, request.end).word(1)}`
-  return lane.proxy.config.deny.includes(full) ? full : undefined
 }
 
 function placeStreamed(lane: Lane, request: Request): boolean {

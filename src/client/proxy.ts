@@ -11,6 +11,7 @@ import { RequestFramer, Scan } from '../resp/request-framer.ts'
 import type { Stream, StreamHandler } from '../runtime/runtime.ts'
 import { admit } from './admission.ts'
 import { isBlocked } from './client-list.ts'
+import { deniedName } from './denial.ts'
 import { Lane } from './lane.ts'
 import { Output } from './output.ts'
 import { ReplyQueue } from './reply-queue.ts'
@@ -95,8 +96,7 @@ export class Proxy implements StreamHandler {
   received(bytes: Buffer, length: number): void {
     if (this.#isClosing) return
     this.lastRequestAt = this.services.runtime.now()
-    if (this.#rawPin !== null) this.#rawPin.sendBytes(bytes, 0, length)
-    else if (this.#inputEnd === 0) this.#read(bytes, 0, length)
+    if (this.#inputEnd === 0) this.#read(bytes, 0, length)
     else {
       const from = this.#collect(bytes, length)
       if (!this.#isStalled) this.#read(this.#input, from, this.#inputEnd)
@@ -140,10 +140,19 @@ export class Proxy implements StreamHandler {
   /** From here on the client speaks to its connection directly. */
   goRaw(pin: BackendConnection): void {
     this.#rawPin = pin
-    const rest = this.#input.subarray(this.#framer.position, this.#inputEnd)
-    this.#inputEnd = 0
-    pin.sendBytes(rest, 0, rest.length)
-    pin.onDrained = () => this.stream.resume()
+    pin.onDrained = () => this.hasRoom()
+  }
+
+  /** Passes on one request, of which nobody here will see the reply. @returns false when it is refused: the server is made to say so, at the right place among its replies. */
+  passRaw(pin: BackendConnection, command: Command, bytes: Buffer, start: number, end: number): boolean {
+    const refused = deniedName(this.config.deny, command, bytes, start, end)
+    if (refused === undefined) {
+      pin.sendBytes(bytes, start, end)
+      return true
+    }
+    const unknown = encodeRequest([errors.denied(refused)])
+    pin.sendBytes(unknown, 0, unknown.length)
+    return false
   }
 
   /** A large request has its connection: its bytes go there as they come. */
@@ -247,6 +256,7 @@ export class Proxy implements StreamHandler {
       if (lane.queue.length >= config.holdClientCommands || lane.queuedBytes >= config.holdClientBytes) return false
     }
     return (
+      (this.#rawPin === null || this.#rawPin.pendingBytes < config.outputSoftLimitBytes) &&
       this.replies.length < config.maxInFlight &&
       this.replies.heldBytes < config.outputSoftLimitBytes &&
       this.output.pendingBytes < config.outputSoftLimitBytes
@@ -290,8 +300,8 @@ export class Proxy implements StreamHandler {
       at = framer.position
       if (found === Scan.Complete) {
         const command = this.services.commands.find(bytes, framer.nameStart, framer.nameEnd)
-        this.#submit(command, bytes, framer.begin, at, to)
-        if (this.#rawPin !== null) break
+        if (this.#rawPin === null) this.#submit(command, bytes, framer.begin, at, to)
+        else this.passRaw(this.#rawPin, command, bytes, framer.begin, at)
       } else if (found === Scan.Inline) this.#submitInline(bytes.latin1Slice(framer.begin, at))
       else if (found === Scan.Partial) break
       else if (found === Scan.Invalid) this.#protocolError(framer.error)
@@ -305,11 +315,6 @@ export class Proxy implements StreamHandler {
   #keepRest(bytes: Buffer, to: number): void {
     const framer = this.#framer
     if (this.#isClosing) return
-    if (this.#rawPin !== null) {
-      if (framer.position < to) this.#rawPin.sendBytes(bytes, framer.position, to)
-      this.#inputEnd = 0
-      return
-    }
     const from = framer.isInside && this.#streaming === null ? framer.begin : framer.position
     if (from >= to) {
       this.#input = NO_BYTES
@@ -395,7 +400,9 @@ export class Proxy implements StreamHandler {
     if (words.length === 0) return
     const frame = encodeRequest(words)
     const name = Buffer.from(words[0]!, 'latin1')
-    this.#submit(this.services.commands.find(name, 0, name.length), frame, 0, frame.length, frame.length)
+    const command = this.services.commands.find(name, 0, name.length)
+    if (this.#rawPin === null) this.#submit(command, frame, 0, frame.length, frame.length)
+    else this.passRaw(this.#rawPin, command, frame, 0, frame.length)
   }
 
   /** Redis answers what it does not understand with its own text, after everything asked before, and closes. */
@@ -415,9 +422,15 @@ export class Proxy implements StreamHandler {
     request.isStreamed = true
     if (this.session.replyMode !== ReplyMode.On) this.#silence(request)
     this.#streaming = request
-    this.replies.push(request)
     this.#stall()
-    this.#lane.submitSlowly(request)
+    if (this.#rawPin === null) {
+      this.replies.push(request)
+      this.#lane.submitSlowly(request)
+    } else {
+      this.#streamPin = this.#rawPin
+      const isPassed = this.passRaw(this.#rawPin, command, this.#input, framer.begin, framer.position)
+      if (!isPassed) request.phase = Phase.Answered
+    }
     this.hasRoom()
   }
 

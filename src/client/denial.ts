@@ -1,0 +1,20 @@
+// What RUSTEZE_DENY refuses: whole commands by their kind, single subcommands by name.
+import { Kind } from '../command/classify.ts'
+import type { Command } from '../command/table.ts'
+import { Arguments } from '../resp/request.ts'
+
+/** What RUSTEZE_DENY calls the request bytes[start, end) with this command; undefined when it is allowed. */
+export function deniedName(
+  deny: readonly string[],
+  { kind, name }: Command,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): string | undefined {
+  if (kind === Kind.Denied) return name
+  const isContainer =
+    kind === Kind.PartlyDenied || kind === Kind.Client || kind === Kind.Script || kind === Kind.Function
+  if (!isContainer) return undefined
+  const full = `${name}|${new Arguments(bytes, start, end).word(1)}`
+  return deny.includes(full) ? full : undefined
+}
