@@ -213,23 +213,15 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     this.shard.forget(this)
     this.pool.forget(this)
     this.leaveShared()
-    this.lease.stopWaiting()
-    const { pin } = this
-    if (pin === null) return
-    const head = pin.sent.head
-    const isWaitingThere =
-      this.isRaw ||
-      pin.tap !== null ||
-      (head !== null && (head.command.kind !== Kind.Ordinary || pin.sent.tail!.isStreamed))
-    if (this.inFlight === 0 && !this.lease.isDirty && !this.proxy.session.needsPin) this.lease.giveBack()
-    // What was sent is still to be run, as after a client that writes and leaves; but nothing may be eaten by a dead client's pop.
-    else if (isWaitingThere) this.lease.drop('client left')
-    else this.lease.retire()
+    this.lease.leave()
   }
 
   replied(request: Request, bytes: Buffer, start: number, end: number): void {
     this.inFlight--
-    if (this.isGone) return
+    if (this.isGone) {
+      this.lease.endWait()
+      return
+    }
     if (
       bytes[start] !== MINUS &&
       this.pin === null &&
@@ -336,7 +328,9 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     // While something is unanswered the client could not hear of it, and whether a transaction is open is not known.
     while (this.inFlight === 0 && this.queue.head !== null && this.isOverdue(this.queue.head, now)) {
       const request = this.queue.head
-      refuse(this, request, request.refusal ?? errorReply(errors.noPrimary(this.proxy.config.holdMs)))
+      // What needs no server is still answered.
+      if (request.refusal !== null) refuse(this, request, request.refusal)
+      else if (!place(this, request)) refuse(this, request, errorReply(errors.noPrimary(this.proxy.config.holdMs)))
     }
     if (this.queue.head === null) this.advance()
   }

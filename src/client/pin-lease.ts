@@ -1,12 +1,16 @@
 // The connection lent to one client alone: asked for, waited for, kept as long as it is needed, given back or closed.
 import type { BackendConnection } from '../backend/backend-connection.ts'
 import type { PinWaiter, Pool } from '../backend/pool.ts'
+import { Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
 import type { Lane } from './lane.ts'
 import type { PinTaker } from './pin-budget.ts'
 import { refuse } from './refuse.ts'
 import { restorePin } from './restore.ts'
+
+/** Commands that may not be answered for long. */
+const mayWait: ReadonlySet<number> = new Set([Kind.Blocking, Kind.BlockingRead, Kind.Wait, Kind.Unknown])
 
 /**
  *     none ──take──▶ awaited ──pinReady──▶ lent ──giveBack, drop, pinLost──▶ none
@@ -21,6 +25,8 @@ export class PinLease implements PinWaiter, PinTaker {
   #lender: Pool
   /** Lanes of clients that wait for this one to have a connection of its own. */
   readonly #dependents = new Set<Lane>()
+  /** The connection of a client that left, until what it had sent is answered. */
+  #left: BackendConnection | null = null
   #isAwaited = false
   #awaitedSince = 0
 
@@ -80,12 +86,26 @@ export class PinLease implements PinWaiter, PinTaker {
     connection.destroy(reason)
   }
 
-  /** Leaves the connection to what was sent on it: it closes when that is answered. */
-  retire(): void {
+  /** The client left. What it had sent is still to be run, as by a server whose client writes and leaves. */
+  leave(): void {
     const { connection } = this
+    this.stopWaiting()
     if (connection === null) return
-    this.#forget(connection)
-    connection.retire()
+    const { inFlight, proxy, isRaw } = this.#lane
+    if (inFlight === 0 && !this.isDirty && !proxy.session.needsPin) this.giveBack()
+    else if (isRaw || connection.tap !== null || connection.sent.tail?.isStreamed) this.drop('client left')
+    else {
+      this.#forget(connection)
+      this.#left = connection
+      connection.retire()
+      this.endWait()
+    }
+  }
+
+  /** After the client left: nothing may be eaten by its pop, or wait for ever. */
+  endWait(): void {
+    const head = this.#left?.sent.head
+    if (head && mayWait.has(head.command.kind)) this.#left!.destroy('client left')
   }
 
   /** The client's user, protocol or database changed, and the connection's with it. */
