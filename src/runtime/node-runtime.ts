@@ -91,26 +91,7 @@ function connect(
   const target =
     'path' in address ? { path: address.path } : { host: address.host, port: address.port, autoSelectFamily: false }
   const common = { ...target, onread, allowHalfOpen: true }
-  let socket: net.Socket
-  if (tlsOptions === undefined) socket = net.connect(common)
-  else {
-    const host = 'host' in address ? address.host : 'localhost'
-    const serverName = tlsOptions.serverName ?? (net.isIP(host) ? undefined : host)
-    socket = tls.connect({
-      ...common,
-      rejectUnauthorized: tlsOptions.verify,
-      ...(tlsOptions.ca === undefined ? {} : { ca: tlsOptions.ca }),
-      ...(tlsOptions.certificate === undefined ? {} : { cert: tlsOptions.certificate }),
-      ...(tlsOptions.key === undefined ? {} : { key: tlsOptions.key }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
-      ...(tlsOptions.serverName === undefined
-        ? {}
-        : {
-            checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) =>
-              tls.checkServerIdentity(tlsOptions.serverName!, certificate),
-          }),
-    } as tls.ConnectionOptions)
-  }
+  const socket = tlsOptions === undefined ? net.connect(common) : connectTls(address, tlsOptions, common)
   socket.setNoDelay(true)
   socket.setKeepAlive(true, KEEP_ALIVE_MS)
   const timer = setTimeout(
@@ -124,6 +105,30 @@ function connect(
   })
   socket.once('close', () => clearTimeout(timer))
   return new NodeStream(socket)
+}
+
+/** What the files hold is in the way of a connection like any other failure: in the middle of a rotation key and certificate may not match. */
+function connectTls(address: Address, options: TlsOptions, common: object): net.Socket {
+  const host = 'host' in address ? address.host : 'localhost'
+  const serverName = options.serverName ?? (net.isIP(host) ? undefined : host)
+  try {
+    return tls.connect({
+      ...common,
+      rejectUnauthorized: options.verify,
+      ...(options.ca === undefined ? {} : { ca: options.ca }),
+      ...(options.certificate === undefined ? {} : { cert: options.certificate }),
+      ...(options.key === undefined ? {} : { key: options.key }),
+      ...(serverName === undefined ? {} : { servername: serverName }),
+      ...(options.serverName === undefined
+        ? {}
+        : {
+            checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) =>
+              tls.checkServerIdentity(options.serverName!, certificate),
+          }),
+    } as tls.ConnectionOptions)
+  } catch (error) {
+    return new net.Socket().destroy(error as Error)
+  }
 }
 
 async function listen(address: Address, accept: (stream: Stream) => StreamHandler): Promise<Listener> {
