@@ -21,7 +21,7 @@ export function ownersIn(text: string): Set<number> {
   return owners
 }
 
-interface Entry {
+export interface Entry {
   readonly token: string
   fate: Fate
 }
@@ -37,8 +37,8 @@ export class ListBook {
     this.db = db
   }
 
-  get length(): number {
-    return this.#entries.length
+  get tokens(): string[] {
+    return this.#entries.map(({ token }) => token)
   }
 
   add(token: string): Entry {
@@ -47,26 +47,21 @@ export class ListBook {
     return entry
   }
 
-  /**
-   * Compares with what the server has. @param issuedBefore how many had been asked for before the question; of later ones only
-   * those of unknown fate may show, because a question whose connection died is asked again.
-   */
-  problems(found: readonly string[], issuedBefore: number = this.#entries.length): string[] {
+  /** Compares with what the server has. */
+  problems(found: readonly string[]): string[] {
     const problems: string[] = []
     const counts = new Map<string, number>()
     for (const token of found) counts.set(token, (counts.get(token) ?? 0) + 1)
-    for (const [index, { token, fate }] of this.#entries.entries()) {
+    for (const { token, fate } of this.#entries) {
       const count = counts.get(token) ?? 0
       counts.delete(token)
       if (count > 1) problems.push(`${token} (${fate}) ran ${count} times`)
       if (fate === 'refused' && count > 0) problems.push(`${token} ran though it was refused`)
-      if (fate !== 'acknowledged') continue
-      if (index < issuedBefore && count === 0) problems.push(`${token} is missing though it was acknowledged`)
-      if (index >= issuedBefore && count > 0) problems.push(`${token} ran before a question asked earlier`)
+      if (fate === 'acknowledged' && count === 0) problems.push(`${token} is missing though it was acknowledged`)
     }
     for (const token of counts.keys()) problems.push(`${token} is nobody's`)
     problems.push(...this.#disorder(found))
-    return problems.map((problem) => `${this.key} in db ${this.db}: ${problem}; found ${found.join(' ')}`)
+    return problems.map((problem) => `${this.key} in db ${this.db}: ${problem}`)
   }
 
   /** Those acknowledged must stand in the order in which they were asked for. */
@@ -85,42 +80,64 @@ export class ListBook {
 
 /** A counter that one client alone increments. */
 export class CounterBook {
+  readonly key: string
   acknowledged = 0
+  /** Of unknown fate, those without an answer so far included. */
   uncertain = 0
   #last = 0
 
-  /** @returns what is wrong with the reply to an INCR. */
-  count(value: number): string | undefined {
-    this.acknowledged++
-    const isRight = value > this.#last && value >= this.acknowledged && value <= this.acknowledged + this.uncertain
-    this.#last = value
-    const { acknowledged, uncertain } = this
-    return isRight ? undefined : `counter is ${value} after ${acknowledged} acknowledged and ${uncertain} uncertain`
+  constructor(key: string) {
+    this.key = key
   }
 
-  problem(final: number): string | undefined {
+  asked(): void {
+    this.uncertain++
+  }
+
+  /** Whether the reply to an INCR can be right. */
+  acknowledge(value: number): boolean {
+    this.uncertain--
+    this.acknowledged++
+    const isRight = value > this.#last && this.allows(value)
+    this.#last = value
+    return isRight
+  }
+
+  /** It did not run. */
+  refuse(): void {
+    this.uncertain--
+  }
+
+  allows(value: number): boolean {
+    return value >= this.acknowledged && value <= this.acknowledged + this.uncertain
+  }
+
+  problems(final: number): string[] {
     const { acknowledged, uncertain } = this
-    if (final >= acknowledged && final <= acknowledged + uncertain) return undefined
-    return `counter ended at ${final} after ${acknowledged} acknowledged and ${uncertain} uncertain`
+    return this.allows(final)
+      ? []
+      : [`${this.key} ended at ${final} after ${acknowledged} acknowledged and ${uncertain} uncertain`]
   }
 }
 
 /** A key that one client alone sets: a read gives the last value set, or one whose fate is unknown. */
 export class RegisterBook {
+  readonly key: string
   #last: string | null = null
   readonly #uncertain = new Set<string>()
 
+  constructor(key: string) {
+    this.key = key
+  }
+
+  /** Called when it is asked for, as uncertain, and again when the answer is known. */
   set(value: string, fate: Fate): void {
+    this.#uncertain.delete(value)
     if (fate === 'acknowledged') this.#last = value
     else if (fate === 'uncertain') this.#uncertain.add(value)
   }
 
   allows(value: string | null): boolean {
     return value === this.#last || (value !== null && this.#uncertain.has(value))
-  }
-
-  /** For the message when it does not. */
-  get expectation(): string {
-    return [this.#last ?? 'nothing', ...this.#uncertain].join(' or ')
   }
 }

@@ -1,0 +1,98 @@
+// Two hundred clients of one proxy: what any of them has to complain about, and what the server says against their books.
+
+import { seededRandom } from '../simulator/random.ts'
+import type { Reply } from '../simulator/resp-codec.ts'
+import type { RawClient } from '../support/raw-client.ts'
+import type { Crowd } from './conversation.ts'
+import { Member } from './member.ts'
+import { type Role, roles } from './roles.ts'
+import { passwordOf, users } from './session-roles.ts'
+
+export type CrowdOptions = {
+  /** Of the proxy. */
+  readonly port: number
+  readonly seed: number
+  readonly isStrict?: boolean
+  readonly roles?: readonly (readonly [Role, number])[]
+}
+
+/** What a server needs for the crowd: its users, and a log that keeps all it has acknowledged when it is killed. */
+export const crowdServerArguments = [
+  ...users.flatMap((user) => ['--user', user, 'on', `>${passwordOf(user)}`, '~*', '&*', '+@all']),
+  ...['--appendonly', 'yes', '--appendfsync', 'always'],
+]
+
+/** How long the last replies may take once no fault is left, in ms; not so long where something is wrong anyway. */
+const patienceMs = { right: 20_000, wrong: 1000 }
+/** One failure brings many; the first ones tell. */
+const mostProblems = 20
+
+export class RunningCrowd implements Crowd {
+  readonly port: number
+  readonly isStrict: boolean
+  readonly problems: string[] = []
+  isEnding = false
+  /** Replies that told of a loss: without them nothing was tested. */
+  uncertain = 0
+  longestReplyMs = 0
+  readonly #members: Member[] = []
+  readonly #ends: Promise<void>[] = []
+  readonly #working = new Set<string>()
+
+  constructor({ port, seed, isStrict = false, roles: cast = roles }: CrowdOptions) {
+    this.port = port
+    this.isStrict = isStrict
+    const random = seededRandom(seed)
+    for (const [role, count] of cast) {
+      for (let left = count; left > 0; left--) {
+        const member = new Member(this, this.#members.length + 1, random.fork())
+        this.#members.push(member)
+        this.#ends.push(this.#perform(role, member))
+      }
+    }
+  }
+
+  complain(problem: string): void {
+    if (this.problems.length < mostProblems) this.problems.push(problem)
+  }
+
+  answered(reply: Reply, tookMs: number): void {
+    this.longestReplyMs = Math.max(this.longestReplyMs, tookMs)
+    if (reply.text.startsWith('UNCERTAIN')) this.uncertain++
+  }
+
+  /** Lets every client finish its round. */
+  async end(): Promise<void> {
+    this.isEnding = true
+    let timer: NodeJS.Timeout | undefined
+    const overdue = new Promise<void>((resolve) => {
+      timer = setTimeout(
+        () => {
+          this.complain(`still waiting for a reply: ${[...this.#working].join(', ')}`)
+          resolve()
+        },
+        patienceMs[this.problems.length === 0 ? 'right' : 'wrong'],
+      )
+    })
+    await Promise.race([Promise.all(this.#ends), overdue])
+    clearTimeout(timer)
+  }
+
+  /** Compares every book with what the server has. @param server a connection past the proxy. */
+  async audit(server: RawClient): Promise<void> {
+    for (const member of this.#members) {
+      for (const problem of await member.audit(server)) this.complain(problem)
+    }
+  }
+
+  async #perform(role: Role, member: Member): Promise<void> {
+    const name = `${role.name} ${member.owner}`
+    this.#working.add(name)
+    try {
+      await role(member)
+    } catch (error) {
+      this.complain(`${name} broke: ${error instanceof Error ? error.stack : error}`)
+    }
+    this.#working.delete(name)
+  }
+}
