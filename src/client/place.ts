@@ -35,7 +35,7 @@ export function place(lane: Lane, request: Request): boolean {
     return answered(lane, request, errorReply(errors.denied(refused)))
   }
   if (request.isStreamed) return placeStreamed(lane, request)
-  if (request.block !== null) return lane.inFlight > 0 && lane.pin !== null ? false : lane.placeShared(request)
+  if (request.block !== null) return lane.placeShared(request)
   return lane.pin === null ? placeFree(lane, request) : placeOnPin(lane, request)
 }
 

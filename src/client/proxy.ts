@@ -358,7 +358,8 @@ export class Proxy implements StreamHandler {
       return false
     }
     const { needsPin, isWatchBroken } = this.session
-    if (kind === Kind.Multi && lane.pin === null && lane.queue.head === null && !needsPin && !isWatchBroken) {
+    const isFree = lane.pin === null && lane.queue.head === null && !needsPin && this.config.sharedConnections > 0
+    if (kind === Kind.Multi && isFree && !isWatchBroken) {
       if (isWholeBlock(this.services.commands, request.bytes, request.end, to)) {
         this.#block = { requests: [request] }
         request.block = this.#block
