@@ -346,7 +346,8 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     const { hold } = this.proxy.services
     // Whole transactions are held or refused whole.
     const first = request.block === null ? request : request.block.requests[0]!
-    const isRefused = first === request ? !this.shard.isServing && hold.isFull : first.refusal === HOLD_FULL_REFUSAL
+    const mayRefuse = !this.shard.isServing && hold.isFull && request.command.kind !== Kind.Unsubscribe
+    const isRefused = first === request ? mayRefuse : first.refusal === HOLD_FULL_REFUSAL
     if (isRefused) {
       request.refusal = HOLD_FULL_REFUSAL
       request.bytes = NO_BYTES

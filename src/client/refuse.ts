@@ -3,7 +3,10 @@ import type { Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import { execAborted, HOLD_FULL } from '../errors.ts'
 import { errorReply, OK } from '../resp/reply.ts'
+import { Arguments } from '../resp/request.ts'
 import type { Lane } from './lane.ts'
+import type { Session } from './session.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { Transaction } from './transaction.ts'
 
 /** The refusal of a request that came when the hold was full; it is answered when its turn comes. */
@@ -25,7 +28,16 @@ export function refuse(lane: Lane, request: Request, error: Buffer): void {
     session.endTransaction()
     lane.lease.drop('its transaction was refused')
   }
-  lane.answer(request, isEnd || kind === Kind.Multi ? replyToBracket(kind, error) : error)
+  if (kind === Kind.Unsubscribe && !isInTransaction) lane.answer(request, unsubscribe(session, request))
+  else lane.answer(request, isEnd || kind === Kind.Multi ? replyToBracket(kind, error) : error)
+}
+
+/** No server is needed to hear no more, and Redis never refuses it. */
+function unsubscribe(session: Session, request: Request): Buffer {
+  const words = new Arguments(request.bytes, request.start, request.end)
+  const names = Array.from({ length: words.count - 1 }, (_, index) => words.text(index + 1))
+  session.subscriptions ??= new Subscriptions()
+  return session.subscriptions.unsubscribe(request.command.name, names, session.protocol)
 }
 
 function replyToBracket(kind: Kind, error: Buffer): Buffer {

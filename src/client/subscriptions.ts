@@ -1,4 +1,5 @@
 // A client's subscriptions as the server acknowledged them, and the reading of what arrives on a subscribed connection.
+import { bulkReply, integerReply, nullReply, type Protocol } from '../resp/reply.ts'
 import { encodeRequest } from '../resp/request.ts'
 
 const kinds = ['subscribe', 'psubscribe', 'ssubscribe'] as const
@@ -44,6 +45,20 @@ export class Subscriptions {
     return kinds
       .filter((kind) => this.#channels[kind].size > 0)
       .map((kind) => encodeRequest([kind, ...this.#channels[kind]]))
+  }
+
+  /** Ends subscriptions while there is no server, and acknowledges that as one would. @param names none for all of the kind. */
+  unsubscribe(word: string, names: readonly string[], protocol: Protocol): Buffer {
+    const set = this.#set(word)
+    const channels: readonly (string | null)[] = names.length > 0 ? names : set?.size ? [...set] : [null]
+    const frames = channels.flatMap((channel) => {
+      this.acknowledged(word, channel)
+      const { sub, psub, ssub } = this.counts
+      const left = word === 'sunsubscribe' ? ssub : sub + psub
+      const name = channel === null ? nullReply(protocol) : bulkReply(channel)
+      return [Buffer.from(protocol === 2 ? '*3\r\n' : '>3\r\n'), bulkReply(word), name, integerReply(left)]
+    })
+    return Buffer.concat(frames)
   }
 
   #set(word: string): Set<string> | undefined {
