@@ -57,7 +57,11 @@ export class Proxy implements StreamHandler {
   #streaming: Request | null = null
   #streamPin: BackendConnection | null = null
   #rawPin: BackendConnection | null = null
+  /** A connection that is not read until this client has read what came from it. */
   #slowReader: BackendConnection | null = null
+  /** A connection on which others wait behind this client, for SLOW_READER_MS in all: then only the hard limit counts. */
+  #graceOn: BackendConnection | null = null
+  #isGraceOver = false
   #isClosing = false
   #isClosed = false
   #hasEnded = false
@@ -166,16 +170,21 @@ export class Proxy implements StreamHandler {
     return this.#streaming === request
   }
 
-  /** A part of a long reply went out: a client that does not read it must not hold up others. */
+  /** Replies went out: a client that does not read them must not hold up others. Its connection is read at its pace, for a while. */
   checkSlowReader(connection: BackendConnection | null): void {
     if (connection === null || this.#slowReader !== null || this.output.pendingBytes < this.config.outputSoftLimitBytes)
       return
+    if (connection === this.#graceOn && this.#isGraceOver) return
     this.#slowReader = connection
     connection.pauseReading()
     if (connection === this.#lane.pin) return
     connection.retire()
-    if (connection.inFlight < 2) return
+    if (connection === this.#graceOn || connection.inFlight <= this.#lane.inFlight) return
+    this.#graceOn = connection
+    this.#isGraceOver = false
     this.services.runtime.after(SLOW_READER_MS, () => {
+      if (this.#graceOn !== connection) return
+      this.#isGraceOver = true
       if (this.#slowReader !== connection) return
       this.#slowReader = null
       connection.resumeReading()
@@ -231,7 +240,8 @@ export class Proxy implements StreamHandler {
     else if (this.#isClosing || this.#hasEnded) this.#endWhenAnswered()
     // What the kernel takes at once is followed by no drain event.
     else if (pendingBytes < this.config.outputSoftLimitBytes) this.#caughtUp()
-    else this.#rawPin?.pauseReading()
+    else if (this.#rawPin !== null) this.#rawPin.pauseReading()
+    else if (this.#lane.inFlight > 0) this.checkSlowReader(this.#lane.pin ?? this.#lane.shared)
   }
 
   /** The client has read enough of its replies to be sent more. */
