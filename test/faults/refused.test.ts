@@ -1,0 +1,97 @@
+// A server that refuses: demoted and promoted again, or answering as one that loads; commands wait, and no client hears of it.
+
+import { expect, test } from 'vitest'
+import { seededRandom } from '../simulator/random.ts'
+import type { RawClient } from '../support/raw-client.ts'
+import { describeOnEachServer } from '../support/redis-server.ts'
+import { pipeline, setStage } from '../support/stage.ts'
+import { waitUntil } from '../support/wait-until.ts'
+import { ListBook, tokenOf } from './books.ts'
+import { type RefusalKind, Refuser } from './refusals.ts'
+
+const ok = '+OK\r\n'
+const queued = '+QUEUED\r\n'
+
+describeOnEachServer('a server that refuses', (kind) => {
+  const stage = setStage(kind, { hasLink: true, environment: { RUSTEZE_HOLD: '30s' } })
+
+  async function demote(direct: RawClient): Promise<void> {
+    expect(await direct.ask('REPLICAOF', '127.0.0.1', '1')).toBe(ok)
+  }
+  async function promote(direct: RawClient): Promise<void> {
+    expect(await direct.ask('REPLICAOF', 'NO', 'ONE')).toBe(ok)
+  }
+
+  test('as a replica: writes wait until it is a master again, whoever sends them however', async () => {
+    const [direct, ...clients] = await Promise.all([stage.direct(), ...Array.from({ length: 3 }, () => stage.client())])
+    const [plain, block, blocking] = clients as [RawClient, RawClient, RawClient]
+    for (const client of clients) await client.ask('PING', 'warm')
+    blocking.send(['BLPOP', 'blocking', '0'])
+    await stage.blockedClients(1)
+    await demote(direct)
+    const answers = Promise.all([
+      pipeline(plain, ['SET', 'plain', '1'], ['INCR', 'plain']),
+      pipeline(block, ['MULTI'], ['INCR', 'block'], ['EXEC']),
+    ])
+    await stage.proxy.logs(/commands wait/)
+    await promote(direct)
+    expect(await answers).toEqual([
+      [ok, ':2\r\n'],
+      [ok, queued, '*1\r\n:1\r\n'],
+    ])
+    expect(await direct.ask('RPUSH', 'blocking', 'a')).toBe(':1\r\n')
+    expect((await blocking.readReply()).toString()).toBe('*2\r\n$8\r\nblocking\r\n$1\r\na\r\n')
+  })
+
+  test('again and again under load: every increment runs once and none fails', async () => {
+    const direct = await stage.direct()
+    const clients = await Promise.all(Array.from({ length: 10 }, () => stage.client()))
+    let isOver = false
+    const counts = clients.map(async (client, index) => {
+      for (let count = 1; ; count++) {
+        expect(await client.ask('INCR', `load:${index}`)).toBe(`:${count}\r\n`)
+        if (isOver) return count
+      }
+    })
+    for (let times = 0; times < 3; times++) {
+      const known = stage.proxy.logLines.length
+      const says = (pattern: RegExp) => () => stage.proxy.logLines.slice(known).some((line) => pattern.test(line))
+      await demote(direct)
+      await waitUntil(says(/commands wait/), { what: 'the proxy has noticed' })
+      await promote(direct)
+      await waitUntil(says(/serving/), { what: 'the proxy serves again' })
+    }
+    isOver = true
+    expect((await Promise.all(counts)).length).toBe(10)
+  })
+
+  test.each<RefusalKind>(['READONLY', 'LOADING', 'MASTERDOWN'])(
+    'from the middle of a pipeline to the middle of it (%s): what it refused to the client has not run, all else once',
+    async (refusal) => {
+      const random = seededRandom(1)
+      const refuser = new Refuser()
+      const client = await stage.client()
+      const book = new ListBook(`book:${refusal}`, 0)
+      stage.link.judge = refuser.judge
+      for (let round = 0; round < 8; round++) {
+        refuser.plan(refusal, random.below(12), 1 + random.below(6))
+        const entries = Array.from({ length: 10 }, (_, at) => book.add(tokenOf(round, at)))
+        const isBlock = random.chance(0.3)
+        const pushes = entries.map(({ token }) => ['RPUSH', book.key, token])
+        const answers = pipeline(client, ...(isBlock ? [['MULTI'], ...pushes, ['EXEC']] : pushes))
+        const replies = await answers
+        refuser.stop()
+        const last = replies.at(-1)!
+        for (const [at, entry] of entries.entries()) {
+          const reply = isBlock ? last : replies[at]!
+          expect(reply).toMatch(/^[:*]|^-(READONLY|LOADING|MASTERDOWN|EXECABORT) /)
+          entry.fate = reply.startsWith('-') ? 'refused' : 'acknowledged'
+        }
+      }
+      stage.link.judge = undefined
+      expect(refuser.count).toBeGreaterThan(0)
+      const list = await client.ask('LRANGE', book.key, '0', '-1')
+      expect(book.problems(list.match(/<\d+:\d+>/g) ?? [])).toEqual([])
+    },
+  )
+})
