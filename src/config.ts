@@ -151,7 +151,7 @@ const bounds = {
     reason: "Above the 32mb at which Redis's own default closes a subscriber.",
   }),
   queryLimitBytes: setting('QUERY_LIMIT', size({ min: '1mb' }), '1gb', {
-    sentence: 'A client with more unfinished request bytes than this is closed.',
+    sentence: 'A client that sends a longer request than this is closed.',
     reason: "Redis's own default of client-query-buffer-limit.",
   }),
   maxInFlight: setting('IN_FLIGHT', wholeNumber({ min: 1 }), '4096', {
@@ -160,8 +160,8 @@ const bounds = {
   }),
   memoryLimitBytes: setting('MEMORY', size(), '0', {
     sentence:
-      'Memory above which the clients that hold most are no longer read from; 0 = 70 % of the limit of the cgroup.',
-    reason: 'The rest is for the program itself and for what the kernel counts.',
+      'Memory for unread replies and waiting commands, above which clients with most unread are closed; 0 = from the cgroup.',
+    reason: 'Of the limit of the cgroup 70 % less the program itself: the rest is for what the kernel counts.',
   }),
 }
 

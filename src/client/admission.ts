@@ -16,8 +16,8 @@ export function admit(proxy: Proxy, request: Request): boolean {
     case Kind.Reset:
       return true
     case Kind.Auth:
-      if (words.count < 2 || words.count > 3)
-        return refuse(proxy, request, "ERR wrong number of arguments for 'auth' command")
+      if (words.count < 2) return refuse(proxy, request, "ERR wrong number of arguments for 'auth' command")
+      if (words.count > 3) return refuse(proxy, request, 'ERR syntax error')
       if (!isRight(proxy, words.count === 3 ? words.text(1) : 'default', words.text(words.count - 1))) {
         return refuse(proxy, request, errors.WRONG_PASSWORD)
       }

@@ -55,6 +55,8 @@ export class Proxy implements StreamHandler {
   #block: WholeBlock | null = null
   /** The request that is too large to be collected, until its last byte came. */
   #streaming: Request | null = null
+  /** Bytes of it so far. */
+  #streamedBytes = 0
   #streamPin: BackendConnection | null = null
   #rawPin: BackendConnection | null = null
   /** A connection that is not read until this client has read what came from it. */
@@ -433,6 +435,7 @@ export class Proxy implements StreamHandler {
     request.isStreamed = true
     if (this.session.replyMode !== ReplyMode.On) this.#silence(request)
     this.#streaming = request
+    this.#streamedBytes = request.byteLength
     this.#stall()
     if (this.#rawPin === null) {
       this.replies.push(request)
@@ -450,6 +453,11 @@ export class Proxy implements StreamHandler {
     const framer = this.#framer
     const request = this.#streaming!
     const found = framer.scan(bytes, from, to)
+    this.#streamedBytes += framer.position - from
+    if (this.#streamedBytes > this.config.queryLimitBytes) {
+      this.close('its request is too long (RUSTEZE_QUERY_LIMIT)')
+      return -1
+    }
     if (found === Scan.Invalid) {
       this.#streamPin?.destroy('client broke the protocol')
       this.#protocolError(framer.error)
