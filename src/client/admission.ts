@@ -45,7 +45,7 @@ const HELLO_NEEDS_AUTH =
   'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time'
 
 function isRight(proxy: Proxy, username: string, password: string): boolean {
-  const expected = Buffer.from(proxy.services.clientPassword() ?? '', 'utf8')
+  const expected = Buffer.from(proxy.services.clientPassword() ?? '', 'latin1')
   const given = Buffer.from(password, 'latin1')
   const isSame = expected.length === given.length && timingSafeEqual(expected, given)
   return username === 'default' && isSame && expected.length > 0
