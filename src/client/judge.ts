@@ -6,6 +6,8 @@ import type { Lane } from './lane.ts'
 import { settle } from './settle.ts'
 
 const MINUS = 45
+const QUEUED = '+QUEUED'
+const EXEC_ABORTED = '-EXECABORT '
 
 export function judge(lane: Lane, request: Request, bytes: Buffer, start: number, end: number): void {
   const { undecided, proxy } = lane
@@ -21,6 +23,10 @@ export function judge(lane: Lane, request: Request, bytes: Buffer, start: number
     undecided.addRefused(request, Buffer.from(bytes.subarray(start, end)))
     return
   }
+  if (undecided.isOpen && isUnrun(lane, request, bytes, start)) {
+    undecided.add(request, Buffer.from(bytes.subarray(start, end)), false)
+    return
+  }
   if (isError && isNoScript(bytes, start) && heal(lane, request, bytes, start, end)) return
   const reply = settle(lane, request, bytes, start, end)
   // An answer to a request that is still coming is an error behind which the server closes.
@@ -32,6 +38,15 @@ export function judge(lane: Lane, request: Request, bytes: Buffer, start: number
     undecided.add(request, reply ?? Buffer.from(bytes.subarray(start, end)), !request.command.repeatable)
   } else if (reply !== null) proxy.replies.answer(request, reply)
   else proxy.replies.deliver(request, bytes, start, end)
+}
+
+/** Behind a refusal in a transaction: what was only queued, and the EXEC that fails for it, are asked again with what was refused. */
+function isUnrun({ proxy, undecided, inFlight }: Lane, request: Request, bytes: Buffer, start: number): boolean {
+  const { transaction } = proxy.session
+  if (transaction === null || transaction.isDirty || undecided.haveOthersRun) return false
+  if (request.command.kind !== Kind.Exec) return bytes.latin1Slice(start, start + QUEUED.length) === QUEUED
+  // With more behind it, the transaction may be over and another one begun.
+  return inFlight === 0 && bytes.latin1Slice(start, start + EXEC_ABORTED.length) === EXEC_ABORTED
 }
 
 /** The server has lost a script whose body we know: it is asked again as EVAL. @returns false when it is not. */

@@ -409,11 +409,15 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
 
   #becameIdle(): void {
     if (this.undecided.isOpen) {
+      const { haveOthersRun } = this.undecided
       const { again, mustAwaitVerdict } = this.undecided.decide()
+      const { transaction } = this.proxy.session
+      // The client has seen the refusal of a part of it.
+      if (haveOthersRun && transaction !== null) transaction.isDirty = true
       if (again.head !== null) {
         this.#isAwaitingVerdict = mustAwaitVerdict
         // A transaction whose queueing was refused is begun anew on another connection.
-        if (mustAwaitVerdict && this.proxy.session.transaction !== null) this.#breakTransaction()
+        if (mustAwaitVerdict && transaction !== null) this.#breakTransaction()
         this.#queueAgain(again)
         if (mustAwaitVerdict) this.shard.wait(this)
       }

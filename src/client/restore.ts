@@ -23,6 +23,7 @@ export function restorePin(lane: Lane, pin: BackendConnection): void {
     lane.proxy.services.log.info({ client: session.id, channels: subscriptions.count }, 'subscriptions made again')
   }
   if (transaction === null) return
+  if (transaction.isDirty) transaction.isAborted = true
   if (transaction.isForgotten) {
     // Too large to be queued again: what follows is queued behind a MULTI all the same, and never run.
     transaction.isAborted = true

@@ -82,6 +82,8 @@ function settleInTransaction(lane: Lane, request: Request, bytes: Buffer, start:
     else transaction.remember(request.bytes, request.start, request.end)
     return
   }
+  // MULTI and WATCH are no part of a transaction, and an error of theirs does not fail it.
+  if (bytes[start] === MINUS && kind !== Kind.Multi && kind !== Kind.Watch) transaction.isDirty = true
   // Whatever EXEC answers, an error included, the transaction is over.
   if (kind !== Kind.Exec && !(kind === Kind.Discard && isOk)) return
   session.endTransaction()

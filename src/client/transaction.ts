@@ -13,6 +13,8 @@ export class Transaction {
   isForgotten = false
   /** A request was refused by the proxy: EXEC must fail, as after an error of the server's. */
   isAborted = false
+  /** The server answered an error in place of +QUEUED: EXEC fails there, and must on any other connection. */
+  isDirty = false
   /** Holds something that changes the connection itself (SELECT, AUTH, CLIENT …): from its EXEC on the connection stays the client's. */
   changesConnection = false
   /** Holds something whose reply inside EXEC cannot be framed (subscriptions, CLIENT REPLY): from EXEC on bytes pass as they are. */

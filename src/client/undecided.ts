@@ -22,7 +22,8 @@ export class Undecided {
   #requests = new RequestQueue()
   /** EVAL frames for EVALSHA requests whose script the server has lost. */
   readonly #healed = new Map<Request, Buffer>()
-  #haveOthersRun = false
+  /** Something behind the first refusal has run: every reply will be delivered as it is. */
+  haveOthersRun = false
   #mustAwaitVerdict = false
   /** The replies to a whole transaction so far: which of them count is known when its EXEC is answered. */
   #block = new RequestQueue()
@@ -47,7 +48,7 @@ export class Undecided {
 
   /** A reply behind a refusal. @param hasRun it may have changed something. */
   add(request: Request, reply: Buffer, hasRun: boolean): void {
-    if (hasRun) this.#haveOthersRun = true
+    if (hasRun) this.haveOthersRun = true
     this.#add(request, reply)
   }
 
@@ -85,7 +86,7 @@ export class Undecided {
   /** Everything sent is answered. */
   decide(): Decision {
     const decision = { again: new RequestQueue(), mustAwaitVerdict: this.#mustAwaitVerdict }
-    const deliverAll = this.#haveOthersRun
+    const deliverAll = this.haveOthersRun
     for (let request = this.#requests.shift(); request !== null; request = this.#requests.shift()) {
       if (deliverAll && request.reply !== null) this.#replies.releaseHeld(request)
       else this.#again(request, decision.again)
@@ -97,7 +98,7 @@ export class Undecided {
   /** The client left. */
   forget(): void {
     this.isOpen = false
-    this.#haveOthersRun = false
+    this.haveOthersRun = false
     this.#mustAwaitVerdict = false
     this.#healed.clear()
     this.#requests.clear()
@@ -134,7 +135,7 @@ export class Undecided {
     this.isOpen = true
     if (isRefused) this.#mustAwaitVerdict = true
     if (!isUnrun && !exec.block!.requests.every((part) => part.command.repeatable || part.command.kind !== 0)) {
-      this.#haveOthersRun = true
+      this.haveOthersRun = true
     }
     for (let part = parts.shift(); part !== null; part = parts.shift()) this.#requests.push(part)
   }

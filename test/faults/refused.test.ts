@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { seededRandom } from '../simulator/random.ts'
 import type { RawClient } from '../support/raw-client.ts'
 import { describeOnEachServer } from '../support/redis-server.ts'
-import { pipeline, setStage } from '../support/stage.ts'
+import { converse, pipeline, setStage } from '../support/stage.ts'
 import { waitUntil } from '../support/wait-until.ts'
 import { ListBook, tokenOf } from './books.ts'
 import { type RefusalKind, Refuser } from './refusals.ts'
@@ -15,32 +15,63 @@ const queued = '+QUEUED\r\n'
 describeOnEachServer('a server that refuses', (kind) => {
   const stage = setStage(kind, { hasLink: true, environment: { RUSTEZE_HOLD: '30s' } })
 
-  async function demote(direct: RawClient): Promise<void> {
+  /** What the log says from now on. */
+  function soon(pattern: RegExp): Promise<boolean> {
+    const known = stage.proxy.logLines.length
+    const says = () => stage.proxy.logLines.slice(known).some((line) => pattern.test(line))
+    return waitUntil(says, { what: `the log says ${pattern}` })
+  }
+  /** Makes it the replica of nobody, and sends a client's commands before the proxy has noticed. */
+  async function demote(direct: RawClient, send: () => void = () => {}): Promise<void> {
+    const noticed = soon(/no primary, commands wait/)
     expect(await direct.ask('REPLICAOF', '127.0.0.1', '1')).toBe(ok)
+    send()
+    await noticed
   }
   async function promote(direct: RawClient): Promise<void> {
+    const noticed = soon(/serving/)
     expect(await direct.ask('REPLICAOF', 'NO', 'ONE')).toBe(ok)
+    await noticed
   }
 
   test('as a replica: writes wait until it is a master again, whoever sends them however', async () => {
-    const [direct, ...clients] = await Promise.all([stage.direct(), ...Array.from({ length: 3 }, () => stage.client())])
-    const [plain, block, blocking] = clients as [RawClient, RawClient, RawClient]
+    const [direct, ...clients] = await Promise.all([stage.direct(), ...Array.from({ length: 4 }, () => stage.client())])
+    const [plain, block, steps, blocking] = clients as [RawClient, RawClient, RawClient, RawClient]
     for (const client of clients) await client.ask('PING', 'warm')
+    await converse(steps, ['MULTI'], ['INCR', 'steps'])
     blocking.send(['BLPOP', 'blocking', '0'])
     await stage.blockedClients(1)
-    await demote(direct)
-    const answers = Promise.all([
-      pipeline(plain, ['SET', 'plain', '1'], ['INCR', 'plain']),
-      pipeline(block, ['MULTI'], ['INCR', 'block'], ['EXEC']),
-    ])
-    await stage.proxy.logs(/commands wait/)
+    let answers: Promise<string[]>[] = []
+    await demote(direct, () => {
+      answers = [
+        pipeline(plain, ['SET', 'plain', '1'], ['INCR', 'plain']),
+        pipeline(block, ['MULTI'], ['INCR', 'block'], ['EXEC']),
+        pipeline(steps, ['INCR', 'steps'], ['EXEC']),
+      ]
+    })
     await promote(direct)
-    expect(await answers).toEqual([
+    expect(await Promise.all(answers)).toEqual([
       [ok, ':2\r\n'],
       [ok, queued, '*1\r\n:1\r\n'],
+      [queued, '*2\r\n:1\r\n:2\r\n'],
     ])
     expect(await direct.ask('RPUSH', 'blocking', 'a')).toBe(':1\r\n')
     expect((await blocking.readReply()).toString()).toBe('*2\r\n$8\r\nblocking\r\n$1\r\na\r\n')
+  })
+
+  test('as a replica, in the middle of a transaction: nothing is queued twice, and a mistake in it still fails it', async () => {
+    const [direct, right, wrong] = await Promise.all([stage.direct(), stage.client(), stage.client()])
+    await converse(right, ['MULTI'], ['RPUSH', 'right', 'a'])
+    await converse(wrong, ['MULTI'], ['RPUSH', 'wrong', 'a'])
+    expect(await wrong.ask('RPUSH')).toContain('-ERR wrong number of arguments')
+    let answer = Promise.resolve<string[]>([])
+    await demote(direct, () => {
+      answer = pipeline(right, ['RPUSH', 'right', 'b'], ['LLEN', 'right'], ['EXEC'])
+    })
+    await promote(direct)
+    expect(await answer).toEqual([queued, queued, '*3\r\n:1\r\n:2\r\n:2\r\n'])
+    expect(await wrong.ask('EXEC')).toBe('-EXECABORT Transaction discarded because of previous errors.\r\n')
+    expect(await direct.ask('EXISTS', 'wrong')).toBe(':0\r\n')
   })
 
   test('again and again under load: every increment runs once and none fails', async () => {
@@ -54,12 +85,8 @@ describeOnEachServer('a server that refuses', (kind) => {
       }
     })
     for (let times = 0; times < 3; times++) {
-      const known = stage.proxy.logLines.length
-      const says = (pattern: RegExp) => () => stage.proxy.logLines.slice(known).some((line) => pattern.test(line))
       await demote(direct)
-      await waitUntil(says(/commands wait/), { what: 'the proxy has noticed' })
       await promote(direct)
-      await waitUntil(says(/serving/), { what: 'the proxy serves again' })
     }
     isOver = true
     expect((await Promise.all(counts)).length).toBe(10)
