@@ -20,6 +20,8 @@ export interface ClientWorld extends World {
   readonly isDraining: boolean
   /** False in a world without faults, where nothing at all may go wrong. */
   readonly hasFaults: boolean
+  /** The longest pause between two pipelines. */
+  readonly longestThoughtMs: number
   /** What the server did, for checks that need to know. */
   readonly store: ModelStore
   /** Whether a replica has what the server executed at this time. */
@@ -248,11 +250,13 @@ export class SimulatedClient implements StreamHandler {
       this.onMessage(reply)
       return
     }
-    const pending = this.#pending.shift()
+    let pending = this.#pending.shift()
     if (pending === undefined) {
       this.#complain(`got a reply to nothing: ${show(reply)}`)
       return
     }
+    // One error answers a request that would have had several replies.
+    if (reply.kind === 'error') while (this.#pending[0]?.request === pending.request) pending = this.#pending.shift()!
     this.#answeredBytes = pending.endsAt
     this.world.replied(this.world.clock.nowMs - pending.sentAtMs)
     this.#judge(pending, reply)

@@ -77,7 +77,9 @@ export class ModelRedis {
     return this.#listener !== undefined
   }
 
+  /** Listens, unless it does already. */
   async start(): Promise<void> {
+    if (this.isUp) return
     this.#listener = await this.#runtime.listen(this.#address, (stream) => {
       const connection = new ModelConnection(this, stream, this.#nextId++)
       this.connections.add(connection)

@@ -43,8 +43,14 @@ const RECOVERY_MS = 3000
 /** Within so much virtual time after everything has ended the last reply must have come. */
 const PATIENCE_MS = 15_000
 const DRAIN_PATIENCE_MS = 30_000
-/** Traffic without faults goes on for so long. */
-const CALM_MS = 1500
+/** Traffic without faults goes on for so long, in a large and in a small world. */
+const CALM_MS = 3500
+const SMALL_CALM_MS = 500
+/** Most worlds are small: what takes two clients and a fault is then found in many more of them. */
+const SMALL_WORLDS = 0.9
+/** Longest pause of a client between two pipelines, in a large and in a small world. */
+const THINK_MS = 120
+const SMALL_THINK_MS = 400
 const MOST_VIOLATIONS = 10
 const PROXY: HostAndPort = { host: '127.0.0.1', port: 6380 }
 const BACKEND: HostAndPort = { host: '10.0.0.2', port: 6379 }
@@ -60,6 +66,7 @@ class Simulation {
   readonly #options: SimulationOptions
   readonly #random: Random
   readonly #clock: VirtualClock
+  readonly #isSmall: boolean
   readonly #violations: string[] = []
   readonly #excuses: { fromMs: number; toMs: number }[] = []
   #world: ClientWorld & FaultWorld
@@ -77,6 +84,7 @@ class Simulation {
     this.#seed = seed
     this.#options = options
     this.#random = seededRandom(seed)
+    this.#isSmall = this.#random.chance(SMALL_WORLDS)
     const turns = this.#random.fork()
     // Most turns hold one event; some gather what arrives while the loop is busy.
     const busyMs = this.#random.pick([0, 0.1, 1])
@@ -92,9 +100,12 @@ class Simulation {
     if (closesIdle) redis.idleTimeoutMs = 2 * settings.backendPingMs + 1500
     for (const name of ['role', 'info']) if (random.chance(0.2)) redis.denied.add(name)
     const names = this.#options.faults ?? (Object.keys(FAULT_KINDS) as FaultName[])
-    const faults = names.length === 0 || random.chance(0.15) ? [] : planFaults(random, names, 1 + random.below(5))
+    const faults =
+      names.length === 0 || random.chance(0.15)
+        ? []
+        : planFaults(random, names, 1 + random.below(this.#isSmall ? 2 : 5))
     const last = faults.at(-1)
-    const calmFromMs = last === undefined ? 2500 : last.atMs + last.durationMs + RECOVERY_MS + 2000
+    const calmFromMs = last === undefined ? this.#calmMs : last.atMs + last.durationMs + RECOVERY_MS + this.#calmMs
     Object.assign(this.#world, { hasFaults: faults.length > 0 })
     if (random.chance(0.9)) await redis.start()
     else this.#startLate(random.between(0, 800))
@@ -108,6 +119,10 @@ class Simulation {
     this.#violations.push(...problems)
     for (const problem of problems) this.#options.trace?.(`!!! ${problem}`)
     return this.#outcome(faults)
+  }
+
+  get #calmMs(): number {
+    return this.#isSmall ? SMALL_CALM_MS : CALM_MS
   }
 
   /** The proxy has to start without a backend as well. */
@@ -131,15 +146,18 @@ class Simulation {
       this.#world,
       faults,
       (fault) => {
-        if (FAULT_KINDS[fault.name].excusesErrors) this.#excuse(fault)
+        // A delay that falls into a recovery makes it longer.
+        if (FAULT_KINDS[fault.name].excusesErrors || this.#world.isExcused(this.#clock.nowMs, this.#clock.nowMs)) {
+          this.#excuse(fault)
+        }
       },
       (fault) => this.#endExcuse(fault),
     )
     const workloads = this.#startClients(random)
-    const endMs = this.#clock.nowMs + calmFromMs + CALM_MS
+    const endMs = this.#clock.nowMs + calmFromMs
     const drainsEarly = random.chance(0.25)
     this.#sample(settings)
-    await this.#clock.run(() => false, drainsEarly ? endMs - random.between(200, 2000) : endMs)
+    await this.#clock.run(() => false, drainsEarly ? endMs - random.between(200, this.#calmMs) : endMs)
     let drained: Promise<void> | undefined
     if (drainsEarly) {
       drained = this.#drain(proxy)
@@ -170,7 +188,7 @@ class Simulation {
   #startClients(random: Random): Promise<void>[] {
     const all = { ...DATA_WORKLOADS, ...SESSION_WORKLOADS }
     const names = this.#options.workloads ?? Object.keys(all)
-    const count = this.#options.clients ?? 2 + 2 * random.below(6)
+    const count = this.#options.clients ?? 2 + 2 * random.below(this.#isSmall ? 2 : 6)
     const workloads: Promise<void>[] = []
     let name = ''
     for (let index = 0; index < count; index++) {
@@ -282,6 +300,7 @@ class Simulation {
       ledger: new Ledger(),
       store: redis.store,
       hasFaults: false,
+      longestThoughtMs: this.#isSmall ? SMALL_THINK_MS : THINK_MS,
       isReplicated: (atMs) => atMs + redis.replicationLagMs <= this.#clock.nowMs,
       isExcused: (fromMs, toMs) => this.#excuses.some((excuse) => excuse.fromMs <= toMs && fromMs <= excuse.toMs),
       get isEnding() {

@@ -47,6 +47,8 @@ const HIGH_WATER_MARK_BYTES = 64 * 1024
 /** The most one read of a socket gives. */
 const READ_BYTES = 64 * 1024
 const POISON = 0xdb
+/** What bytes are lent in, by one pipe at a time. */
+const LENT = Buffer.alloc(READ_BYTES, POISON)
 /** TCP sends again after at least this time, so a partition ends a little later for those it held up. */
 const RETRANSMIT_MS = 200
 
@@ -62,7 +64,7 @@ export class Pipe {
   readonly #random: Random
   readonly #link: Link
   readonly #violation: (text: string) => void
-  readonly #lent: Buffer | undefined
+  readonly #isLent: boolean
   readonly #waiting: { bytes: Uint8Array; copy: Buffer; from: number }[] = []
   readonly #kernel: Segment[] = []
   #kernelBytes = 0
@@ -90,7 +92,7 @@ export class Pipe {
     this.#link = link
     this.sender = sender
     this.receiver = receiver
-    this.#lent = isLent ? Buffer.alloc(READ_BYTES, POISON) : undefined
+    this.#isLent = isLent
   }
 
   /** The connection stands: what was written before goes out, and arrives at `earliestMs` or later. */
@@ -272,14 +274,13 @@ export class Pipe {
   }
 
   #give(bytes: Buffer): void {
-    const lent = this.#lent
-    if (lent === undefined) {
+    if (!this.#isLent) {
       this.receiver.arrived(bytes, bytes.length)
       return
     }
-    bytes.copy(lent)
-    this.receiver.arrived(lent, bytes.length)
-    lent.fill(POISON, 0, bytes.length)
+    bytes.copy(LENT)
+    this.receiver.arrived(LENT, bytes.length)
+    LENT.fill(POISON, 0, bytes.length)
   }
 }
 

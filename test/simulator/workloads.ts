@@ -8,11 +8,8 @@ import { isInteger, isOk, isQueued, OwnKeys, writeRequest } from './workload-par
 /** Goes on until the world is ending; a lost connection ends it as {@link Disconnected}. */
 export type Workload = (client: SimulatedClient) => Promise<void>
 
-/** Longest pause between two pipelines, in ms. */
-const THINK_MS = 120
-
 export async function think(client: SimulatedClient): Promise<void> {
-  await client.sleep(client.random.between(1, THINK_MS))
+  await client.sleep(client.random.between(1, client.world.longestThoughtMs))
 }
 
 /** One ordinary command with an expectation of its own. */
