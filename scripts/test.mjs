@@ -1,6 +1,6 @@
 // Does all the set-up and runs the tests under the pinned Node, with real servers; arguments go to vitest.
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { constants } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
@@ -30,6 +30,10 @@ async function test(args) {
     const { binary, reason } = await obtainServer(kind)
     if (binary) env[binaryVariable[kind]] = binary
     else say(`no ${kind} server here, tests that need one are skipped: ${reason}`)
+  }
+  for (const tool of ['redis-cli', 'redis-benchmark', 'openssl']) {
+    const isAbsent = spawnSync(tool, ['--version'], { stdio: 'ignore' }).error !== undefined
+    if (isAbsent) say(`no ${tool} here, tests that need it are skipped`)
   }
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const child = spawn(node, [vitest, 'run', ...args], { cwd: root, env, stdio: 'inherit' })
