@@ -25,6 +25,8 @@ export interface SimulationOptions {
   readonly clients?: number
   /** The server never closes idle connections, for proxies that do not keep them alive. */
   readonly isPatient?: boolean
+  /** Fewer clients, less traffic and fewer faults; the seed decides when it is left out. */
+  readonly isSmall?: boolean
   readonly trace?: (line: string) => void
 }
 
@@ -84,7 +86,8 @@ class Simulation {
     this.#seed = seed
     this.#options = options
     this.#random = seededRandom(seed)
-    this.#isSmall = this.#random.chance(SMALL_WORLDS)
+    const isSmall = this.#random.chance(SMALL_WORLDS)
+    this.#isSmall = options.isSmall ?? isSmall
     const turns = this.#random.fork()
     // Most turns hold one event; some gather what arrives while the loop is busy.
     const busyMs = this.#random.pick([0, 0.1, 1])

@@ -24,7 +24,14 @@ const PIPELINES = ['pipelines', 'overlapping']
 const CUTS: FaultName[] = ['closeByReset', 'closeInOrder', 'closeAtAnyByte']
 
 function options(bug: Bug, workloads: readonly string[], faults: readonly FaultName[]): SimulationOptions {
-  return { startProxy: (place) => startTinyProxy(place, bug), workloads, faults, isPatient: true, clients: 6 }
+  return {
+    startProxy: (place) => startTinyProxy(place, bug),
+    workloads,
+    faults,
+    isPatient: true,
+    isSmall: false,
+    clients: 6,
+  }
 }
 
 /** All violations of some seeds in one text. */
