@@ -1,6 +1,7 @@
 // The process: environment to configuration, signals to drain, and the exit code. Nothing else ends the process.
 import { startApp } from './app.ts'
 import { describeConfigError } from './config/read-settings.ts'
+import { unreadableFiles } from './config/unreadable-files.ts'
 import { helpText, parseConfig } from './config.ts'
 import { createLog } from './operations/log.ts'
 import { nodeRuntime } from './runtime/node-runtime.ts'
@@ -21,6 +22,8 @@ async function main(): Promise<void> {
     return fail(parsed.errors.map(describeConfigError).join('\n'))
   }
   const { config, warnings } = parsed
+  const unreadable = unreadableFiles(config)
+  if (unreadable.length > 0) return fail(unreadable.map(describeConfigError).join('\n'))
   const log = createLog(config.logLevel, config.logFormat)
   for (const warning of warnings) log.warn({}, warning)
   const app = startApp({ config, runtime: nodeRuntime, log })

@@ -48,6 +48,16 @@ test('a wrong setting ends it with 64', () => {
   expect(stderr).toContain('5 apples')
 })
 
+test('files that cannot be read end it with 64, all of them named', () => {
+  const { status, stderr } = runBundle([], {
+    RUSTEZE_CLIENT_PASSWORD_FILE: '/nowhere/password',
+    RUSTEZE_BACKEND_PASSWORD_FILE: directory,
+  })
+  expect(status).toBe(64)
+  expect(stderr).toMatch(/RUSTEZE_CLIENT_PASSWORD_FILE.*\/nowhere\/password.*ENOENT/)
+  expect(stderr).toMatch(/RUSTEZE_BACKEND_PASSWORD_FILE.*EISDIR/)
+})
+
 describeOnEachServer('the bundle', (kind) => {
   test('serves, and ends with 0 on SIGTERM', async () => {
     const server = await startRedis({ kind })
