@@ -5,8 +5,8 @@ import type { Log } from '../operations/log.ts'
 import type { Runtime, Timer, TlsOptions } from '../runtime/runtime.ts'
 import { type Identity, OWN_IDENTITY } from './handshake.ts'
 
-/** How often files are looked at, in ms. Kubernetes itself takes up to a minute to renew a mounted Secret. */
-const CHECK_MS = 5000
+/** How often files are looked at, in ms: commands that wait for a new password must not outlast RUSTEZE_HOLD. */
+const CHECK_MS = 1000
 
 export class Credentials {
   readonly #config: Config

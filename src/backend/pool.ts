@@ -19,6 +19,8 @@ export interface SharedWaiter extends PoolWaiter {
 }
 
 export interface PinWaiter extends PoolWaiter {
+  /** In the middle of a transaction: the server would queue whatever is sent. */
+  readonly isQueueing: boolean
   /** A connection of its own is ready. */
   pinReady(connection: BackendConnection): void
   /** The connection it was lent is dead. */
@@ -178,7 +180,7 @@ export class Pool {
 
   #keepAlive(connection: BackendConnection, now: number): void {
     const { backendPingMs, replyTimeoutMs } = this.#context.config
-    if (!connection.isReady || connection.raw !== null || connection.tap !== null) return
+    if (!connection.isReady || connection.raw !== null) return
     if (connection.inFlight > 0) {
       // Nobody but our own PING waits for it: a fresh connection costs nobody anything.
       if (connection.isPinged && connection.inFlight === 1 && now - connection.waitingSince > replyTimeoutMs) {
@@ -186,7 +188,7 @@ export class Pool {
       }
       return
     }
-    if (now - connection.lastHeardAt <= backendPingMs) return
+    if (now - connection.lastHeardAt <= backendPingMs || this.#lent.get(connection)?.isQueueing === true) return
     connection.isPinged = true
     connection.waitingSince = now
     ask(connection, ['PING'], () => {

@@ -25,6 +25,9 @@ export class Prober {
   #connection: BackendConnection | null = null
   #timer: Timer | null = null
   #isProbing = false
+  #probedAt = 0
+  /** Opened while a probe is unanswered for long: it tells a half-open connection from a busy server. */
+  #aside: BackendConnection | null = null
   #isHurried = false
   #isClosed = false
 
@@ -41,7 +44,7 @@ export class Prober {
   }
 
   start(): void {
-    this.#connect()
+    this.#connection = this.#open()
   }
 
   /** Asks for a fresh verdict soon, and goes on every 100 ms until {@link calm}. */
@@ -60,14 +63,16 @@ export class Prober {
     this.#isClosed = true
     this.#timer?.cancel()
     this.#connection?.destroy('closed')
+    this.#aside?.destroy('closed')
   }
 
-  #connect(): void {
-    this.#connection = openConnection(this.#context, this.#address, {
+  #open(): BackendConnection {
+    return openConnection(this.#context, this.#address, {
       opened: (connection) => {
         shakeHands(connection, this.#context.ownIdentity(), 2, 0, (report) => this.#shaken(connection, report))
       },
       closed: (connection, reason) => {
+        if (connection === this.#aside) this.#aside = null
         if (connection !== this.#connection) return
         this.#connection = null
         this.#isProbing = false
@@ -81,6 +86,7 @@ export class Prober {
 
   #shaken(connection: BackendConnection, report: HandshakeReport): void {
     if (report.result === HandshakeResult.Lost) return
+    if (connection === this.#aside) this.#replace(connection)
     if (report.result === HandshakeResult.Refused) {
       // Wrong credentials stay wrong on this connection: try again with what the files hold by then.
       this.#observer.judged(report)
@@ -93,24 +99,41 @@ export class Prober {
     this.#finish(report)
   }
 
+  /** The server answers here and not there: what it was asked there is lost. */
+  #replace(aside: BackendConnection): void {
+    const halfOpen = this.#connection
+    this.#connection = aside
+    this.#aside = null
+    this.#isProbing = false
+    halfOpen?.destroy('no answer to a probe')
+  }
+
   #probe(): void {
     const connection = this.#connection
+    const now = this.#context.runtime.now()
     if (connection === null) {
-      this.#connect()
+      this.#connection = this.#open()
       return
     }
     if (!connection.isReady || this.#isProbing) {
-      // A late answer is a busy server, not a dead one: the socket tells when it dies.
+      // A late answer is a busy server, not a dead one, unless it answers elsewhere.
+      const isLate = this.#isProbing && now - this.#probedAt > this.#context.config.replyTimeoutMs
+      if (isLate && this.#aside === null) this.#aside = this.#open()
       this.#plan(this.#pause())
       return
     }
     this.#isProbing = true
+    this.#probedAt = now
+    // Looked after even if no answer comes.
+    this.#plan(this.#pause())
     let hello: Buffer | null = null
     ask(connection, ['HELLO'], (reply) => {
       hello = reply
     })
     ask(connection, ['PING'], (pong) => {
+      if (connection !== this.#connection) return
       this.#isProbing = false
+      this.#aside?.destroy('not needed')
       if (hello === null || pong === null) return
       this.#finish(hello[0] === 45 ? this.#unauthenticated(hello) : judgeRole(hello, pong))
     })

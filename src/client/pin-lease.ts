@@ -59,6 +59,10 @@ export class PinLease implements PinWaiter, PinTaker {
     return null
   }
 
+  get isQueueing(): boolean {
+    return this.#lane.proxy.session.transaction !== null
+  }
+
   /** It is lent by another user's pool, for a login: whose it becomes is for the server to say. */
   get isForeign(): boolean {
     return this.connection !== null && this.#lender !== this.#lane.pool

@@ -64,7 +64,10 @@ export class LinkConnection {
     this.number = number
     this.#far = connect({ port: link.target, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
     near.on('data', (bytes: Buffer) => this.#fromProxy(bytes))
-    near.on('end', () => this.#far.end())
+    near.on('end', () => {
+      if (this.#isHeld) this.cut('end')
+      else this.#far.end()
+    })
     near.on('error', () => this.#far.destroy())
     near.on('close', () => this.#far.destroy())
     this.#far.on('data', (bytes: Buffer) => this.#fromServer(bytes))
@@ -107,7 +110,7 @@ export class LinkConnection {
     if (count === 0) this.cut(ending)
   }
 
-  /** Keeps all replies from now on, so that whatever is sent stays in flight until the cut. */
+  /** Keeps all replies from now on, so that whatever is sent stays in flight until a cut, or until the proxy gives up. */
   holdReplies(): void {
     this.#isHeld = true
   }
