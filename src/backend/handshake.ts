@@ -47,12 +47,18 @@ export function shakeHands(
   const credentials = identity.password === undefined ? [] : ['AUTH', identity.username ?? 'default', identity.password]
   let hello: Buffer | null = null
   let selected: Buffer | null = null
+  // A user without the right to SELECT can only have got there before logging in.
+  if (db !== 0 && credentials.length > 0) {
+    ask(connection, ['SELECT', String(db)], (reply) => {
+      selected = reply
+    })
+  }
   ask(connection, ['HELLO', String(protocol), ...credentials], (reply) => {
     hello = reply
   })
   if (db !== 0) {
     ask(connection, ['SELECT', String(db)], (reply) => {
-      selected = reply
+      if (selected === null || errorText(selected) !== undefined) selected = reply
     })
   }
   // HELLO and SELECT work while a server loads its data, PING does not.

@@ -12,6 +12,9 @@ import { ReplyMode, silence } from './session.ts'
 /** Subcommands that change nothing and may run on any connection. */
 const HARMLESS = new Set(['help', 'trackinginfo', 'getredir'])
 
+/** The largest id a server can give, after as many connections. */
+const NOBODY = String(2n ** 63n - 1n)
+
 /** Sends or answers the first request of the queue, a CLIENT command outside of a transaction. */
 export function placeClientCommand(lane: Lane, request: Request): boolean {
   const words = new Arguments(request.bytes, request.start, request.end)
@@ -31,6 +34,8 @@ export function placeClientCommand(lane: Lane, request: Request): boolean {
       return placeTracking(lane, request, words)
     case 'reply':
       return placeReplyMode(lane, request, words)
+    case 'kill':
+      return placeKill(lane, request, words)
     // Whatever is left of these is an error, which the server words best.
     case 'id':
     case 'getname':
@@ -38,7 +43,6 @@ export function placeClientCommand(lane: Lane, request: Request): boolean {
     case 'setinfo':
     case 'info':
     case 'list':
-    case 'kill':
     case '':
       return lane.placeAnywhere(request)
     default:
@@ -65,8 +69,6 @@ function answerLocally(proxy: Proxy, words: Arguments): Buffer | undefined {
       return count === 2 ? verbatimReply(`${clientLine(proxy)}\n`, session.protocol) : undefined
     case 'list':
       return listClients(proxy, words)
-    case 'kill':
-      return killClients(proxy, words)
     default:
       return undefined
   }
@@ -89,22 +91,37 @@ function listClients(proxy: Proxy, words: Arguments): Buffer | undefined {
   return verbatimReply(lines.map((line) => `${line}\n`).join(''), proxy.session.protocol)
 }
 
-function killClients(proxy: Proxy, words: Arguments): Buffer | undefined {
-  if (words.count < 3) return undefined
+function placeKill(lane: Lane, request: Request, words: Arguments): boolean {
+  const { proxy } = lane
+  const { clients, runtime } = proxy.services
   const isOldForm = words.count === 3
-  const address = words.text(2)
   const filter = isOldForm
-    ? (other: Proxy) => other.stream.remoteAddress === address
-    : clientFilter(words, 2, proxy, true)
-  if (filter === undefined) return undefined
-  const victims = [...proxy.services.clients.values()].filter(filter)
+    ? (other: Proxy) => other.stream.remoteAddress === words.text(2)
+    : words.count > 3 && clientFilter(words, 2, proxy, true)
+  if (!filter) return lane.placeAnywhere(request)
+  const victims = [...clients.values()].filter(filter)
+  const user = isOldForm ? undefined : filterValue(words, 'user')
+  if (victims.length === 0 && user !== undefined) {
+    // Only the server knows whether there is such a user; with the id of nobody it ends no connection of ours.
+    request.bytes = encodeRequest(['CLIENT', 'KILL', 'USER', user, 'ID', NOBODY])
+    request.start = 0
+    request.end = request.bytes.length
+    return lane.placeAnywhere(request)
+  }
   for (const victim of victims) {
     // A client that kills itself still hears of it.
-    if (victim === proxy) proxy.services.runtime.atEndOfTurn(() => victim.closeAfterReplies())
+    if (victim === proxy) runtime.atEndOfTurn(() => victim.closeAfterReplies())
     else victim.close('CLIENT KILL')
   }
-  if (!isOldForm) return integerReply(victims.length)
-  return victims.length > 0 ? OK : errorReply('ERR No such client')
+  const oldReply = victims.length > 0 ? OK : errorReply('ERR No such client')
+  lane.answer(request, isOldForm ? oldReply : integerReply(victims.length))
+  return true
+}
+
+function filterValue(words: Arguments, option: string): string | undefined {
+  for (let index = 2; index + 1 < words.count; index += 2)
+    if (words.word(index) === option) return words.text(index + 1)
+  return undefined
 }
 
 /**

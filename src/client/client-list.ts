@@ -8,10 +8,14 @@ export function clientLine(proxy: Proxy): string {
   const { session, stream, services } = proxy
   const now = services.runtime.now()
   const seconds = (since: number) => Math.floor((now - since) / 1000)
+  const unread = proxy.output.pendingBytes
+  const unanswered = unansweredBytes(proxy)
+  // In Redis's order. What has no meaning here is written as Redis writes it where there is nothing to tell.
   const fields = {
     id: session.id,
     addr: stream.remoteAddress,
     laddr: stream.localAddress,
+    fd: -1,
     name: session.name,
     age: seconds(proxy.connectedAt),
     idle: seconds(proxy.lastRequestAt),
@@ -19,22 +23,36 @@ export function clientLine(proxy: Proxy): string {
     db: session.db,
     ...(session.subscriptions?.counts ?? { sub: 0, psub: 0, ssub: 0 }),
     multi: session.transaction === null ? -1 : session.transaction.frames.length - 1,
-    watch: session.isWatching ? 1 : 0,
-    omem: proxy.output.pendingBytes,
-    cmd: commandText(proxy),
+    qbuf: unanswered,
+    'qbuf-free': 0,
+    'argv-mem': 0,
+    'multi-mem': session.transaction?.frames.reduce((sum, frame) => sum + frame.length, 0) ?? 0,
+    rbs: 0,
+    rbp: 0,
+    obl: 0,
+    oll: 0,
+    omem: unread,
+    'tot-mem': unanswered + unread,
+    events: 'r',
+    cmd: proxy.lastCommand?.name ?? 'NULL',
     user: session.identity.username ?? 'default',
+    redir: -1,
+    resp: session.protocol,
     'lib-name': session.libraryName,
     'lib-ver': session.libraryVersion,
-    resp: session.protocol,
+    watch: session.isWatching ? 1 : 0,
   }
   return Object.entries(fields)
     .map(([key, value]) => `${key}=${value}`)
     .join(' ')
 }
 
-/** As Redis writes it: `client|list`; NULL before the first command. */
-function commandText(proxy: Proxy): string {
-  return proxy.lastCommand === null ? 'NULL' : proxy.lastCommand.name
+/** Bytes of the requests that wait for their replies, the one that asks for the list included. */
+function unansweredBytes(proxy: Proxy): number {
+  let bytes = 0
+  for (let request = proxy.replies.head; request !== null; request = request.nextReply)
+    bytes += request.end - request.start
+  return bytes
 }
 
 function flagsOf(proxy: Proxy): string {

@@ -346,6 +346,7 @@ export class Proxy implements StreamHandler {
     const lane = this.#lane
     const request = new Request(lane, command, bytes, start, end, this.lastRequestAt)
     this.lastCommand = command
+    if (command.subcommands !== undefined) this.#noteSubcommand(request)
     if (this.session.replyMode !== ReplyMode.On) this.#silence(request)
     this.replies.push(request)
     if (command.kind !== Kind.Ordinary || this.#block !== null || !this.session.isAdmitted) {
@@ -357,6 +358,11 @@ export class Proxy implements StreamHandler {
     else this.#laneOf(request).submit(request)
     // What comes behind QUIT is not even read.
     if (command.kind === Kind.Quit && this.#rawPin === null) this.closeAfterReplies()
+  }
+
+  /** CLIENT LIST names `client|list`, not the container. */
+  #noteSubcommand({ command, bytes, start, end }: Request): void {
+    this.lastCommand = command.subcommands?.get(new Arguments(bytes, start, end).word(1)) ?? command
   }
 
   /** Deals with what has to be seen before a lane has it: whole transactions, browsers. */

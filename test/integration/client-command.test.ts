@@ -45,6 +45,34 @@ describeOnEachServer('CLIENT', (kind) => {
     expect(await other.ask('CLIENT', 'LIST', 'TYPE', 'nonsense')).toMatch(/^-ERR/)
   })
 
+  test('LIST and INFO have the fields of the server’s own, in its order, and name the subcommand', async () => {
+    const [direct, client] = await Promise.all([stage.direct(), stage.client()])
+    const fieldsOf = (reply: string) => [...(reply.split('\r\n')[1] ?? '').matchAll(/(\S+?)=/g)].map(([, name]) => name)
+    const reply = await client.ask('CLIENT', 'INFO')
+    const fields = fieldsOf(reply)
+    const wanted = fieldsOf(await direct.ask('CLIENT', 'INFO'))
+    // Later servers have more of them.
+    const known = wanted.filter((name) => fields.includes(name) && name !== 'watch')
+    expect(fields.filter((name) => known.includes(name))).toEqual(known)
+    expect(known).toEqual(
+      expect.arrayContaining(['fd', 'qbuf', 'argv-mem', 'rbs', 'oll', 'tot-mem', 'events', 'redir']),
+    )
+    expect(reply).toContain(' cmd=client|info ')
+    expect(reply).toContain(' qbuf=26 ')
+  })
+
+  test('KILL USER of a user without clients kills nobody, and is the server’s error where there is no such user', async () => {
+    const [direct, client] = await Promise.all([stage.direct(), stage.client()])
+    const wrong = ['CLIENT', 'KILL', 'USER', 'nobody']
+    expect(await client.ask(...wrong)).toBe(await direct.ask(...wrong))
+    expect(await direct.ask('ACL', 'SETUSER', 'somebody', 'on', '>pw', '+@all')).toBe(ok)
+    expect(await client.ask('CLIENT', 'KILL', 'USER', 'somebody')).toBe(':0\r\n')
+    // Skipping itself, it finds no other client of a user whose connections all clients share.
+    const lonely = ['CLIENT', 'KILL', 'USER', 'default', 'ADDR', client.localAddress]
+    expect(await client.ask(...lonely)).toBe(':0\r\n')
+    expect(await direct.ask('PING')).toBe('+PONG\r\n')
+  })
+
   test('SETNAME and GETNAME are the client’s own, with the server’s errors', async () => {
     const [direct, client, other] = await Promise.all([stage.direct(), stage.client(), stage.client()])
     const commands = [
