@@ -1,20 +1,17 @@
 // Builds every part once, in order, and ends them in reverse; tests start the whole proxy through it.
 
 import { totalmem } from 'node:os'
-import Parser from 'redis-parser'
-import type { BackendConnection } from './backend/backend-connection.ts'
 import type { BackendContext } from './backend/backend-context.ts'
-import { ask } from './backend/control.ts'
 import { Credentials } from './backend/credentials.ts'
-import { helloField } from './backend/handshake.ts'
 import { Hold } from './backend/hold.ts'
+import { LearnCommands } from './backend/learn-commands.ts'
 import { Shard } from './backend/shard.ts'
 import { ConnectionManager } from './client/connection-manager.ts'
 import { PinBudget } from './client/pin-budget.ts'
 import type { Proxy } from './client/proxy.ts'
 import type { Services } from './client/services.ts'
 import { kindsWithout } from './command/classify.ts'
-import { builtInEntries, CommandTable, parseCommandReply } from './command/table.ts'
+import { builtInEntries, CommandTable } from './command/table.ts'
 import type { Config } from './config.ts'
 import { Drain } from './operations/drain.ts'
 import type { Log } from './operations/log.ts'
@@ -54,8 +51,10 @@ export function startApp({ config, runtime, log }: AppOptions): App {
     tls: credentials.tls,
   }
   const kindOf = kindsWithout(config.deny)
-  let serverVersion = ''
-  const shard = new Shard(context, config.backends[0]!, (connection, hello) => learnCommands(connection, hello))
+  const table = new LearnCommands(log, (entries) => {
+    services.commands = new CommandTable(entries, kindOf)
+  })
+  const shard = new Shard(context, config.backends[0]!, (connection, hello) => table.connected(connection, hello))
   const hold = new Hold(runtime, turn, config)
   const clients = new Map<number, Proxy>()
   const services: Services = {
@@ -75,27 +74,8 @@ export function startApp({ config, runtime, log }: AppOptions): App {
     uncertain: (command) => log.debug({ command: command.name }, 'a command may have been executed'),
   }
   const ceiling = memoryCeiling(config.memoryLimitBytes, process.constrainedMemory(), totalmem())
-  const manager = new ConnectionManager(services, clients, ceiling)
+  const manager = new ConnectionManager(services, clients, ceiling, () => table.want())
   const tending = runtime.every(TEND_MS, () => shard.tend(runtime.now()))
-
-  /** The table is the server's own, so that modules and new versions just work. */
-  function learnCommands(connection: BackendConnection, hello: Buffer): void {
-    const version = `${helloField(hello, 'server')} ${helloField(hello, 'version')}`
-    if (version === serverVersion) return
-    ask(connection, ['COMMAND'], (reply) => {
-      if (reply === null || reply[0] !== 42) return
-      const parser = new Parser({
-        returnReply: (table) => {
-          services.commands = new CommandTable(parseCommandReply(table), kindOf)
-          serverVersion = version
-          log.info({ server: version }, 'command table learned from the server')
-        },
-        returnError: (error) =>
-          log.warn({ error: String(error) }, 'command table not understood, the built-in one is used'),
-      })
-      parser.execute(reply)
-    })
-  }
 
   shard.start()
   let draining: Drain | undefined

@@ -1,10 +1,10 @@
 // Lets in clients that know the proxy's own password, where one is set. The backend's passwords are none of its business.
-import { timingSafeEqual } from 'node:crypto'
 import type { Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
 import { errorReply, OK } from '../resp/reply.ts'
 import { Arguments, encodeRequest } from '../resp/request.ts'
+import { isSameSecret } from '../runtime/digest.ts'
 import { parseHello } from './place-session.ts'
 import type { Proxy } from './proxy.ts'
 
@@ -47,7 +47,7 @@ const HELLO_NEEDS_AUTH =
 function isRight(proxy: Proxy, username: string, password: string): boolean {
   const expected = Buffer.from(proxy.services.clientPassword() ?? '', 'latin1')
   const given = Buffer.from(password, 'latin1')
-  const isSame = expected.length === given.length && timingSafeEqual(expected, given)
+  const isSame = isSameSecret(given, expected)
   return username === 'default' && isSame && expected.length > 0
 }
 

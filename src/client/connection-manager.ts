@@ -17,14 +17,16 @@ export class ConnectionManager {
   readonly #memoryLimitBytes: number
   readonly #listeners: Listener[] = []
   readonly #timer: Timer
+  readonly #accepted: () => void
   #nextId = 1
   #isFullNoted = false
 
-  /** @param memoryLimitBytes for everything that waits for clients; 0 = no limit. */
-  constructor(services: Services, clients: Map<number, Proxy>, memoryLimitBytes: number) {
+  /** @param memoryLimitBytes for everything that waits for clients; 0 = no limit. @param accepted hears of each client. */
+  constructor(services: Services, clients: Map<number, Proxy>, memoryLimitBytes: number, accepted = () => {}) {
     this.clients = clients
     this.#services = services
     this.#memoryLimitBytes = memoryLimitBytes
+    this.#accepted = accepted
     this.#timer = services.runtime.every(ROUND_MS, () => this.#round())
   }
 
@@ -63,6 +65,7 @@ export class ConnectionManager {
     this.#isFullNoted = false
     const proxy = new Proxy(this.#services, stream, this.#nextId++, (gone) => this.clients.delete(gone.session.id))
     this.clients.set(proxy.session.id, proxy)
+    this.#accepted()
     return proxy
   }
 

@@ -1,15 +1,15 @@
 // SELECT, AUTH, HELLO and RESET: the client moves to another pool, and no other client notices.
-import { createHash } from 'node:crypto'
 import type { BackendConnection } from '../backend/backend-connection.ts'
 import { type Identity, withHelloId } from '../backend/handshake.ts'
 import type { Request } from '../backend/request.ts'
 import { OK, type Protocol, RESET } from '../resp/reply.ts'
 import { Arguments } from '../resp/request.ts'
+import { digestOf } from '../runtime/digest.ts'
 import type { Lane } from './lane.ts'
 
 /** A user whose password a client gave; the key holds a digest, so that only the right password joins the pool. */
 export function clientIdentity(username: string, password: string): Identity {
-  const digest = createHash('sha256').update(password, 'latin1').digest('hex')
+  const digest = digestOf('sha256', Buffer.from(password, 'latin1'))
   return { username, password, key: `${username} ${digest}` }
 }
 

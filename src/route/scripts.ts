@@ -1,6 +1,6 @@
 // Remembers the bodies of scripts that clients loaded, so that a server that has lost them can be given one again.
-import { createHash } from 'node:crypto'
 import { Arguments, encodeRequest } from '../resp/request.ts'
+import { digestOf } from '../runtime/digest.ts'
 
 /** Bodies kept, in bytes; the least recently used go first. */
 const MAX_BYTES = 4 * 1024 * 1024
@@ -10,7 +10,7 @@ export class ScriptCache {
   #bytes = 0
 
   add(body: Buffer): void {
-    const digest = createHash('sha1').update(body).digest('hex')
+    const digest = digestOf('sha1', body)
     if (this.#bodies.has(digest) || body.length > MAX_BYTES) return
     // A copy: the request's bytes are part of a larger read.
     this.#bodies.set(digest, Buffer.from(body))
