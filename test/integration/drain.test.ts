@@ -24,15 +24,16 @@ describeOnEachServer('SIGTERM', (kind) => {
 
   /** A proxy of its own process, and how to connect to it and to stop it. */
   async function start(environment: Record<string, string> = {}) {
-    const port = await freePort()
     const running = startProgram(process.execPath, [bundlePath], {
-      env: { RUSTEZE_LISTEN: `127.0.0.1:${port}`, RUSTEZE_BACKENDS: stage.server.addr, ...environment },
+      env: { RUSTEZE_LISTEN: '127.0.0.1:0', RUSTEZE_BACKENDS: stage.server.addr, ...environment },
     })
     program = running
     await running.says(/listening/)
+    const ports = Array.from(running.output().matchAll(/"port":(\d+)/g), ([, port]) => Number(port))
+    const [port = 0] = ports
     return {
       running,
-      port,
+      ports,
       client: async (): Promise<RawClient> => stage.keep(await connect(port)),
       stop: async () => {
         process.kill(running.pid, 'SIGTERM')
@@ -114,11 +115,11 @@ describeOnEachServer('SIGTERM', (kind) => {
 
   test('several addresses are listened on, a unix socket among them that is ours alone', async () => {
     const path = join(directory, `${kind}.sock`)
-    const [first, second] = [await freePort(), await freePort()]
-    const { running, stop } = await start({
-      RUSTEZE_LISTEN: `127.0.0.1:${first}, 127.0.0.1:${second}, unix:${path}`,
+    const { running, ports, stop } = await start({
+      RUSTEZE_LISTEN: `127.0.0.1:0, 127.0.0.1:${await freePort()}, unix:${path}`,
       RUSTEZE_DRAIN_IDLE: '50ms',
     })
+    const [first = 0, second = 0] = ports
     for (const target of [first, second, { path }]) {
       const client = await connect(target)
       expect(await client.ask('PING')).toBe('+PONG\r\n')
