@@ -129,7 +129,8 @@ describe.each([2, 3] as const)('RESP%i', (RESP) => {
       await client.close()
     })
 
-    test.runIf(RESP === 3)('client-side caching: hits stay here, changes by others are seen', async () => {
+    if (RESP === 2) return
+    test('client-side caching: hits stay here, changes by others are seen', async () => {
       const cached = await create({ clientSideCache: { ttl: 0, maxEntries: 100 } })
       const other = await create()
       await other.set('cached', 'old')
