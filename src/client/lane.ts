@@ -179,8 +179,12 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     pin.sendBytes(request.bytes, request.start, request.end)
     this.proxy.replies.answer(request, NO_BYTES)
     for (let waiting = this.queue.head; waiting !== null; waiting = this.queue.head) {
-      this.proxy.passRaw(pin, waiting.command, waiting.bytes, waiting.start, waiting.end)
+      const isPassed = this.proxy.passRaw(pin, waiting.command, waiting.bytes, waiting.start, waiting.end)
       this.answer(waiting, NO_BYTES)
+      if (!isPassed || !this.proxy.isStreaming(waiting)) continue
+      // Its beginning went out, the rest follows as it comes.
+      waiting.phase = Phase.Sent
+      this.proxy.streamTo(pin)
     }
     pin.raw = (bytes) => this.proxy.push(bytes, 0, bytes.length)
     this.proxy.goRaw(pin)

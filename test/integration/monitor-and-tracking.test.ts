@@ -1,6 +1,7 @@
 // MONITOR and CLIENT TRACKING: bytes that answer nobody reach the client that asked for them, and nobody else.
 
 import { expect, test } from 'vitest'
+import { encodeCommand } from '../support/raw-client.ts'
 import { describeOnEachServer } from '../support/redis-server.ts'
 import { converse, setStage } from '../support/stage.ts'
 
@@ -22,6 +23,17 @@ describeOnEachServer('MONITOR', (kind) => {
     expect(line).toMatch(/^\+[\d.]+ \[0 127\.0\.0\.1:\d+\] "SET" "seen" "by-monitor"\r\n$/)
     expect(await other.ask('GET', 'seen')).toBe('$10\r\nby-monitor\r\n')
     expect(await other.ask('CLIENT', 'LIST')).toMatch(/flags=O/)
+  })
+
+  test('what is pipelined behind it is answered, however large', async () => {
+    const monitor = await stage.client()
+    const large = 'x'.repeat(300_000)
+    monitor.send(Buffer.concat([encodeCommand(['MONITOR']), encodeCommand(['ECHO', large]), encodeCommand(['PING'])]))
+    expect((await monitor.readReply()).toString()).toBe(ok)
+    for (const expected of [`$300000\r\n${large}\r\n`, '+PONG\r\n']) {
+      let reply = ''
+      while (reply !== expected) reply = (await monitor.readReply()).toString()
+    }
   })
 
   test('ends with its client', async () => {
