@@ -312,10 +312,12 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
       session.isWatching = false
       session.isWatchBroken = true
     }
-    const mustClose = this.isRaw || session.isIrreplaceable
     const wantsClose = this.proxy.config.subscribersOnFailover === 'close'
     const isListening = session.isTracking || (session.subscriptions?.count ?? 0) > 0
-    if (mustClose) this.proxy.close('the connection it had for itself was lost, with state that cannot be made again')
+    // What the server sent before it hung up is still on its way: a MONITOR, the end of an RDB.
+    if (this.isRaw) this.proxy.closeAfterReplies()
+    else if (session.isIrreplaceable)
+      this.proxy.close('the connection it had for itself was lost, with state that cannot be made again')
     else if (wantsClose && isListening)
       this.proxy.close('its subscriptions were lost (RUSTEZE_SUBSCRIBERS_ON_FAILOVER=close)')
     // What was lost with it comes back first, by connectionLost.

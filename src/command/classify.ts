@@ -85,9 +85,10 @@ const kinds = new Map<string, Kind>([
   // A replication stream follows, which is not made of replies.
   ['sync', Kind.Monitor],
   ['psync', Kind.Monitor],
-  // What these leave behind on a connection is the server's own business.
+  // What it leaves behind on a connection is the server's own business.
   ['replconf', Kind.Sticky],
-  ['debug', Kind.Sticky],
+  // It may take long or end the server, and leaves nothing behind on its connection.
+  ['debug', Kind.Blocking],
 ])
 
 /** The kind of a command by its name and the server's flags. */
