@@ -7,6 +7,8 @@ import { Phase, type Request, type RequestOwner, RequestQueue } from './request.
 
 /** A reply not complete after this many bytes is passed on in parts instead of being collected. */
 const LONG_REPLY_BYTES = 64 * 1024
+/** Node's own mark for sockets: only what has so much pending at once is told when it has drained. */
+const HIGH_WATER_MARK_BYTES = 64 * 1024
 
 export const ConnectionState = {
   /** Not usable yet: TCP, TLS or the handshake is under way. */
@@ -129,8 +131,8 @@ export class BackendConnection implements StreamHandler, Flushable {
     if (this.state === ConnectionState.Closed || this.#outbox.isEmpty) return
     this.#unsent = 0
     this.#outbox.writeTo(this.#stream!)
-    // What the kernel took at once is followed by no event.
-    if (this.#stream!.pendingBytes === 0) this.onDrained?.()
+    // Less than Node's mark is followed by no event, even if more of it lay in the outbox a moment ago.
+    if (this.#stream!.pendingBytes < HIGH_WATER_MARK_BYTES) this.onDrained?.()
   }
 
   pauseReading(): void {

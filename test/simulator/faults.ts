@@ -155,6 +155,29 @@ export const FAULT_KINDS = {
       redis.maxConnections = Number.POSITIVE_INFINITY
     },
   },
+  acceptThenClose: {
+    weight: 2,
+    excusesErrors: true,
+    longestMs: 1500,
+    begin: (world) => {
+      world.redis.closesAtOnce = true
+      closeSome('end').begin(world)
+    },
+    end: ({ redis }) => {
+      redis.closesAtOnce = false
+    },
+  },
+  garble: {
+    weight: 2,
+    excusesErrors: true,
+    longestMs: 500,
+    begin: ({ redis, random }) => {
+      for (const connection of redis.connections) connection.isGarbled = random.chance(0.7)
+    },
+    end: ({ redis }) => {
+      for (const connection of redis.connections) connection.isGarbled = false
+    },
+  },
   flushScripts: {
     weight: 1,
     excusesErrors: false,

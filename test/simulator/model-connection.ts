@@ -8,6 +8,7 @@ import { encode, RequestDecoder } from './resp-codec.ts'
 export const READONLY = "READONLY You can't write against a read only replica."
 const LOADING = 'LOADING Redis is loading the dataset in memory'
 const MASTERDOWN = "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
+const GARBAGE = Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n')
 const IN_SUBSCRIBED_MODE = new Set(['subscribe', 'unsubscribe', 'ping', 'quit', 'reset'])
 /** What runs at once inside MULTI instead of being queued. */
 const NOT_QUEUED = new Set(['exec', 'discard', 'multi', 'watch', 'quit', 'reset'])
@@ -35,6 +36,8 @@ export class ModelConnection implements StreamHandler {
   block = 0
   /** The connection is cut when so many more bytes have been written. */
   bytesUntilCut = Number.POSITIVE_INFINITY
+  /** Something that is no reply stands in front of the next one. */
+  isGarbled = false
   lastHeardMs: number
   isClosed = false
   readonly #decoder = new RequestDecoder()
@@ -134,6 +137,8 @@ export class ModelConnection implements StreamHandler {
   }
 
   #write(bytes: Buffer): void {
+    if (this.isGarbled) this.stream.write(GARBAGE)
+    this.isGarbled = false
     if (bytes.length < this.bytesUntilCut) {
       this.bytesUntilCut -= bytes.length
       this.stream.write(bytes)

@@ -39,6 +39,8 @@ export class ModelRedis {
   replyDelayMs = 0
   /** Closes connections that were silent for so long, 0 = never. */
   idleTimeoutMs = 0
+  /** Accepts connections and closes them before a word is said, as a load balancer without servers does. */
+  closesAtOnce = false
   maxConnections = Number.POSITIVE_INFINITY
   /** How far behind its replica is. */
   replicationLagMs = 1
@@ -83,7 +85,8 @@ export class ModelRedis {
     this.#listener = await this.#runtime.listen(this.#address, (stream) => {
       const connection = new ModelConnection(this, stream, this.#nextId++)
       this.connections.add(connection)
-      if (this.connections.size > this.maxConnections) {
+      if (this.closesAtOnce) this.clock.after(0, () => this.drop(connection, this.#world.random.chance(0.5)))
+      else if (this.connections.size > this.maxConnections) {
         connection.push(encode.error('ERR max number of clients reached'))
         connection.flush()
         this.clock.after(this.replyDelayMs, () => this.drop(connection, false))

@@ -273,6 +273,33 @@ async function flooders(client: SimulatedClient): Promise<void> {
   await client.finish()
 }
 
+/** Sends values so large that they pass through the proxy in pieces, on a connection of their own, and leaves in the middle now and then. */
+async function largeValues(client: SimulatedClient): Promise<void> {
+  const keys = new OwnKeys(client)
+  const { random, world } = client
+  while (!world.isEnding) {
+    await client.connect()
+    const count = 1 + random.below(4)
+    const large = random.below(count)
+    const requests = Array.from({ length: count }, (_, at) =>
+      at === large ? keys.set(70_000 + random.below(150_000)) : anyCommand(client, keys),
+    )
+    if (random.chance(0.2)) {
+      client.mayBeDisconnected = true
+      client.send(requests, random.next())
+      await client.sleep(random.between(0, 20))
+      if (client.isConnected) await client.leave(random.pick(['destroy', 'reset']))
+    } else {
+      // A request that was lost half-sent cannot be answered out of its turn: its client may be closed behind the error.
+      client.mayBeDisconnected = world.hasFaults
+      client.send(requests)
+      await client.untilIdle()
+      await client.finish()
+    }
+    await client.sleep(random.between(100, 1000))
+  }
+}
+
 /** Keeps the whole server busy now and then, which is no failure. */
 async function hogs(client: SimulatedClient): Promise<void> {
   await client.connect()
@@ -294,5 +321,6 @@ export const DATA_WORKLOADS: Readonly<Record<string, Workload>> = {
   waiters,
   slowReaders,
   flooders,
+  largeValues,
   hogs,
 }
