@@ -161,6 +161,11 @@ export class ModelRedis {
     this.#hooks.push({ commandsLeft: count, run })
   }
 
+  /** Whatever was to run in front of a command does not any more. */
+  forgetHooks(): void {
+    this.#hooks = []
+  }
+
   beforeCommand(): void {
     if (this.#hooks.length === 0) return
     const due = this.#hooks.filter((hook) => --hook.commandsLeft <= 0)
