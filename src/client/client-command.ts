@@ -162,6 +162,8 @@ function placeUnblock(lane: Lane, request: Request, words: Arguments): boolean {
 /** REDIRECT names a client of ours; the server has to be told the number of its connection. */
 function placeTracking(lane: Lane, request: Request, words: Arguments): boolean {
   const parts = Array.from({ length: words.count }, (_, index) => words.bytes(index) as Uint8Array | string)
+  const { session } = lane.proxy
+  if (words.word(2) === 'on') session.redirectId = 0
   for (let index = 3; index + 1 < words.count; index++) {
     if (words.word(index) !== 'redirect') continue
     const target = lane.proxy.services.clients.get(Number(words.text(index + 1)))
@@ -169,6 +171,7 @@ function placeTracking(lane: Lane, request: Request, words: Arguments): boolean 
     const pin = target === lane.proxy ? lane.takePin() : target.lane.keepPin('redirect target', lane)
     // Rewritten once, when it is certain to be sent: a server's number looks like one of ours.
     if (pin === null || lane.takePin() === null) return false
+    session.redirectId = target.session.id
     parts[index + 1] = String(pin.id)
     request.bytes = encodeRequest(parts)
     request.start = 0

@@ -36,7 +36,7 @@ export function clientLine(proxy: Proxy): string {
     events: 'r',
     cmd: proxy.lastCommand?.name ?? 'NULL',
     user: session.identity.username ?? 'default',
-    redir: -1,
+    redir: session.isTracking ? session.redirectId : -1,
     resp: session.protocol,
     'lib-name': session.libraryName,
     'lib-ver': session.libraryVersion,

@@ -158,6 +158,8 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     if (this.proxy.session.stickyReason === '') this.proxy.session.stickyReason = reason
     const pin = this.takePin()
     if (pin === null) this.lease.awaitFor(dependent)
+    // With RESP3 it is sent invalidations without having subscribed to anything.
+    else listen(this, pin)
     return pin
   }
 

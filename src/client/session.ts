@@ -43,6 +43,8 @@ export class Session {
   isIrreplaceable = false
   /** CLIENT TRACKING is on. */
   isTracking = false
+  /** The client of ours that gets the invalidations; 0 = this one. */
+  redirectId = 0
 
   constructor(id: number, identity: Identity, db: number, isAdmitted: boolean) {
     this.id = id
@@ -92,5 +94,6 @@ export class Session {
     this.restoring = []
     this.isIrreplaceable = false
     this.isTracking = false
+    this.redirectId = 0
   }
 }

@@ -153,11 +153,10 @@ function settleClient(lane: Lane, request: Request): void {
 function withOwnIds(lane: Lane, words: Arguments, bytes: Buffer, start: number, end: number): Buffer | null {
   const word = words.word(1)
   if (word !== 'getredir' && word !== 'trackinginfo') return null
-  const pattern = word === 'getredir' ? /^(:)(\d+)/ : /(\r\nredirect\r\n:)(\d+)/
-  const text = bytes.latin1Slice(start, end).replace(pattern, (whole, before: string, id: string) => {
-    const target = [...lane.proxy.services.clients.values()].find(({ lane: { pin } }) => pin?.id === Number(id))
-    return target === undefined ? whole : `${before}${target.session.id}`
-  })
+  // 0 and -1 are no ids.
+  const pattern = word === 'getredir' ? /^(:)([1-9]\d*)/ : /(\r\nredirect\r\n:)([1-9]\d*)/
+  const { redirectId } = lane.proxy.session
+  const text = bytes.latin1Slice(start, end).replace(pattern, (_, before: string) => `${before}${redirectId}`)
   return Buffer.from(text, 'latin1')
 }
 

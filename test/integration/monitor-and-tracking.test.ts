@@ -117,6 +117,19 @@ describeOnEachServer('CLIENT TRACKING', (kind) => {
     expect(await cache.ask('CLIENT', 'TRACKINGINFO')).toContain(`redirect\r\n:${id}\r\n`)
   })
 
+  test('REDIRECT sends pushes to a RESP3 client that has not subscribed, and stays known when that client is gone', async () => {
+    const [cache, listener, other] = await Promise.all([stage.client(), stage.client(), stage.client()])
+    await listener.ask('HELLO', '3')
+    const id = (await listener.ask('CLIENT', 'ID')).slice(1, -2)
+    expect(await cache.ask('CLIENT', 'TRACKING', 'ON', 'REDIRECT', id)).toBe(ok)
+    await cache.ask('GET', 'redirected3')
+    await other.ask('SET', 'redirected3', '1')
+    expect((await listener.readReply()).toString()).toBe(invalidation('redirected3'))
+    expect(await cache.ask('CLIENT', 'INFO')).toContain(` redir=${id} `)
+    await listener.close()
+    expect(await cache.ask('CLIENT', 'GETREDIR')).toBe(`:${id}\r\n`)
+  })
+
   test('REDIRECT before the target has subscribed works as well', async () => {
     const [cache, listener, other] = await Promise.all([stage.client(), stage.client(), stage.client()])
     const id = (await listener.ask('CLIENT', 'ID')).slice(1, -2)

@@ -3,6 +3,7 @@ import type { Outcome } from './parse-output.ts'
 
 const SEPARATOR = ' :: '
 const FLAKY = 'flaky: '
+const SKIPPED = 'skipped: '
 
 /** `unit :: test name`. */
 export type TestKey = string
@@ -17,10 +18,18 @@ export interface Gap {
   readonly reason: string
   /** May pass or fail, from run to run. */
   readonly isFlaky: boolean
+  /** Not even run, because it hangs or leaves a server behind that later tests cannot use. */
+  readonly isSkipped: boolean
 }
 
 export function testKey(unit: string, name: string): TestKey {
   return `${unit}${SEPARATOR}${name}`
+}
+
+/** The bare names of the tests of `unit` that are not to be run. */
+export function skippedTests(unit: string, gaps: ReadonlyMap<TestKey, Gap>): string[] {
+  const prefix = testKey(unit, '')
+  return [...gaps].flatMap(([key, gap]) => (gap.isSkipped && key.startsWith(prefix) ? [key.slice(prefix.length)] : []))
 }
 
 export function unitOf(key: TestKey): string {
@@ -62,7 +71,7 @@ export function parseGaps(text: string): Map<TestKey, Gap> {
     }
     const key = testKey(unit, name)
     if (gaps.has(key)) throw new Error(`two reasons for one gap: ${key}`)
-    gaps.set(key, { reason, isFlaky: reason.startsWith(FLAKY) })
+    gaps.set(key, { reason, isFlaky: reason.startsWith(FLAKY), isSkipped: reason.startsWith(SKIPPED) })
   }
   return gaps
 }

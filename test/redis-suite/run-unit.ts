@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { type Gap, skippedTests, type TestKey } from './lists.ts'
 import { OUTSIDE_TESTS, type Outcome, parseUnitOutput } from './parse-output.ts'
 import { type PairOptions, startPair } from './server-pair.ts'
 
@@ -37,6 +38,7 @@ export interface UnitRun {
 
 export interface UnitOptions extends Omit<PairOptions, 'directory' | 'proxyLog'> {
   readonly logDirectory: string
+  readonly gaps: ReadonlyMap<TestKey, Gap>
 }
 
 /** Runs units one after another; what is bounded over a whole run is counted here. */
@@ -45,7 +47,7 @@ export function createUnitRunner(options: UnitOptions): (unit: string, lane: Lan
 
   return async function runUnit(unit, lane) {
     const startedMs = performance.now()
-    const skipped: string[] = []
+    const skipped = skippedTests(unit, options.gaps)
     const problems: string[] = []
     for (;;) {
       const attempt = await runOnce(unit, lane, skipped, options)
@@ -65,7 +67,7 @@ async function runOnce(
   unit: string,
   lane: Lane,
   skipped: readonly string[],
-  { logDirectory, ...pairOptions }: UnitOptions,
+  { logDirectory, gaps: _, ...pairOptions }: UnitOptions,
 ): Promise<{ output: string; problems: string[] }> {
   const log = join(logDirectory, `${unit.replaceAll('/', '_')}${skipped.length > 0 ? `.${skipped.length}` : ''}`)
   mkdirSync(logDirectory, { recursive: true })

@@ -84,7 +84,7 @@ async function main(args: string[]): Promise<number> {
     const lanes = await prepareLanes(archive, keeper, redisBinary)
     const units = isUpdate ? await listUnits(lanes[0]!.suiteDirectory) : selectUnits(values.units, baseline!)
     const proxyCommand = isDirect ? undefined : values['proxy-command'].split(' ').filter((word) => word !== '')
-    const runUnit = createUnitRunner({ keeper, redisBinary, proxyCommand, logDirectory })
+    const runUnit = createUnitRunner({ keeper, redisBinary, proxyCommand, logDirectory, gaps })
     const results = await runUnits(units, lanes, runUnit)
     const seconds = Math.round((performance.now() - startedMs) / 1000)
     console.log(

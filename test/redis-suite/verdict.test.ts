@@ -1,7 +1,7 @@
 // Checks that the suite's output is read, and compared with the lists, so that no failure can hide.
 import { describe, expect, it } from 'vitest'
 import { compare } from './compare.ts'
-import { formatBaseline, parseBaseline, parseGaps } from './lists.ts'
+import { formatBaseline, parseBaseline, parseGaps, skippedTests } from './lists.ts'
 import { OUTSIDE_TESTS, type Outcome, parseUnitOutput } from './parse-output.ts'
 
 const DONE = '[1/1 done]: unit/x (1 seconds)'
@@ -77,6 +77,11 @@ describe('the verdict', () => {
 })
 
 describe('the lists', () => {
+  it('name the tests of a unit that are not to be run', () => {
+    const gaps = parseGaps('unit/x :: a :: skipped: it hangs\nunit/x :: b :: why\nunit/xy :: c :: skipped: it hangs\n')
+    expect(skippedTests('unit/x', gaps)).toEqual(['a'])
+  })
+
   it('come back as they were written', () => {
     const outcomes = new Map<string, Outcome>([
       ['unit/x :: a', 'passes'],
