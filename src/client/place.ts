@@ -173,10 +173,9 @@ function placeExec(lane: Lane, request: Request): boolean {
     return true
   }
   // The server's half of the transaction is given up with its connection.
-  const { isWatchBroken } = session
   session.endTransaction()
   lane.lease.drop('its transaction cannot succeed')
-  lane.answer(request, isWatchBroken ? nullArrayReply(session.protocol) : errorReply(errors.EXEC_ABORTED))
+  lane.answer(request, transaction.isAborted ? errorReply(errors.EXEC_ABORTED) : nullArrayReply(session.protocol))
   return true
 }
 
