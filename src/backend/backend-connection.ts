@@ -99,6 +99,13 @@ export class BackendConnection implements StreamHandler, Flushable {
     return this.sent.length
   }
 
+  /** The oldest unanswered request of one owner; a PING of ours may lie before it. */
+  headOf(owner: RequestOwner): Request | null {
+    let head = this.sent.head
+    while (head !== null && head.owner !== owner) head = head.next
+    return head
+  }
+
   get pendingBytes(): number {
     return (this.#stream?.pendingBytes ?? 0) + this.#outbox.byteLength
   }

@@ -69,7 +69,7 @@ function flagsOf(proxy: Proxy): string {
 
 /** True while the client waits in a blocking command. */
 export function isBlocked(proxy: Proxy): boolean {
-  const kind = proxy.lane.pin?.sent.head?.command.kind
+  const kind = proxy.lane.pin?.headOf(proxy.lane)?.command.kind
   return kind === Kind.Blocking || kind === Kind.BlockingRead || kind === Kind.Wait
 }
 

@@ -108,7 +108,7 @@ export class PinLease implements PinWaiter, PinTaker {
 
   /** After the client left: nothing may be eaten by its pop, or wait for ever. */
   endWait(): void {
-    const head = this.#left?.sent.head
+    const head = this.#left?.headOf(this.#lane)
     if (head && mayWait.has(head.command.kind)) this.#left!.destroy('client left')
   }
 

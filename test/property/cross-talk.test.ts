@@ -45,3 +45,21 @@ describe('bytes of the server on a connection where nothing is asked', () => {
     expect((await client.ask(['GET', 'key'])).map(({ text }) => text)).toEqual(['value'])
   })
 })
+
+describe('a client that leaves in a blocking command', () => {
+  test('takes its connection with it, even when a PING of the proxy lies before the command', async () => {
+    const world = await new SmallWorld().start({ backendPingMs: 500 })
+    const client = world.client()
+    await client.ask(['WATCH', 'key'])
+    world.redis.stop()
+    // The idle connection is pinged, and the server does not answer yet.
+    await world.pass(1200)
+    client.send(['BLPOP', 'never', '0'])
+    await world.pass(10)
+    client.stream.destroy()
+    await world.pass(10)
+    world.redis.continue()
+    await world.pass(500)
+    expect([...world.redis.connections].filter(({ unblock }) => unblock !== undefined)).toEqual([])
+  })
+})
