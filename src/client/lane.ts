@@ -256,7 +256,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
       if (!request.isReplyBegun) this.#partHead = Buffer.from(bytes.subarray(start, Math.min(end, start + 64)))
       replies.deliverPart(request, bytes, start, end, isLast)
       if (isLast) settle(this, request, this.#partHead, 0, this.#partHead.length)
-      else this.proxy.checkSlowReader(this.pin ?? this.shared)
+      else this.proxy.slowReader.check(this.pin ?? this.shared)
     }
     if (isLast && this.inFlight === 0) this.#becameIdle()
   }

@@ -17,6 +17,7 @@ import { Output } from './output.ts'
 import { ReplyQueue } from './reply-queue.ts'
 import type { Services } from './services.ts'
 import { ReplyMode, Session, silence } from './session.ts'
+import { SlowReader } from './slow-reader.ts'
 import { isWholeBlock } from './whole-block.ts'
 
 /** The least proto-max-bulk-len a server can have: above it the server may close the connection, so it must not be a shared one. */
@@ -25,8 +26,6 @@ const LARGEST_SHARED_ARGUMENT_BYTES = 1024 * 1024
 const LARGEST_COLLECTED_BYTES = 64 * 1024
 /** How long a client that we closed may take to close its half, in ms. */
 const LINGER_MS = 1000
-/** How long others wait behind a client that does not read its large reply, in ms. */
-const SLOW_READER_MS = 1000
 
 const NO_BYTES: Buffer = Buffer.alloc(0)
 
@@ -36,6 +35,7 @@ export class Proxy implements StreamHandler {
   readonly session: Session
   readonly output: Output
   readonly replies: ReplyQueue
+  readonly slowReader = new SlowReader(this)
   readonly stream: Stream
   readonly connectedAt: number
   lastRequestAt: number
@@ -59,11 +59,6 @@ export class Proxy implements StreamHandler {
   #streamedBytes = 0
   #streamPin: BackendConnection | null = null
   #rawPin: BackendConnection | null = null
-  /** A connection that is not read until this client has read what came from it. */
-  #slowReader: BackendConnection | null = null
-  /** A connection on which others wait behind this client, for SLOW_READER_MS in all: then only the hard limit counts. */
-  #graceOn: BackendConnection | null = null
-  #isGraceOver = false
   #isClosing = false
   #isClosed = false
   #hasEnded = false
@@ -172,27 +167,6 @@ export class Proxy implements StreamHandler {
     return this.#streaming === request
   }
 
-  /** Replies went out: a client that does not read them must not hold up others. Its connection is read at its pace, for a while. */
-  checkSlowReader(connection: BackendConnection | null): void {
-    if (connection === null || this.#slowReader !== null || this.output.pendingBytes < this.config.outputSoftLimitBytes)
-      return
-    if (connection === this.#graceOn && this.#isGraceOver) return
-    this.#slowReader = connection
-    connection.pauseReading()
-    if (connection === this.#lane.pin) return
-    connection.retire()
-    if (connection === this.#graceOn || connection.inFlight <= this.#lane.inFlight) return
-    this.#graceOn = connection
-    this.#isGraceOver = false
-    this.services.runtime.after(SLOW_READER_MS, () => {
-      if (this.#graceOn !== connection) return
-      this.#isGraceOver = true
-      if (this.#slowReader !== connection) return
-      this.#slowReader = null
-      connection.resumeReading()
-    })
-  }
-
   /** Closes the client after what it is owed, without reading more. */
   closeAfterReplies(): void {
     this.#isClosing = true
@@ -220,7 +194,7 @@ export class Proxy implements StreamHandler {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#isClosing = true
-    this.#slowReader?.resumeReading()
+    this.slowReader.caughtUp()
     for (const lane of this.#lanes) lane.leave()
     this.#closed(this)
   }
@@ -243,16 +217,12 @@ export class Proxy implements StreamHandler {
     // What the kernel takes at once is followed by no drain event.
     else if (pendingBytes < this.config.outputSoftLimitBytes) this.#caughtUp()
     else if (this.#rawPin !== null) this.#rawPin.pauseReading()
-    else if (this.#lane.inFlight > 0) this.checkSlowReader(this.#lane.pin ?? this.#lane.shared)
+    else if (this.#lane.inFlight > 0) this.slowReader.check(this.#lane.pin ?? this.#lane.shared)
   }
 
   /** The client has read enough of its replies to be sent more. */
   #caughtUp(): void {
-    const slow = this.#slowReader
-    if (slow !== null) {
-      this.#slowReader = null
-      slow.resumeReading()
-    }
+    this.slowReader.caughtUp()
     this.#rawPin?.resumeReading()
     this.hasRoom()
   }

@@ -1,0 +1,45 @@
+// What happens when a client does not read its replies: its connection is read at its pace, and others behind it wait only for a while.
+import type { BackendConnection } from '../backend/backend-connection.ts'
+import type { Proxy } from './proxy.ts'
+
+/** How long others wait behind a client that does not read, in ms and in all: then only the hard limit counts. */
+const GRACE_MS = 1000
+
+export class SlowReader {
+  readonly #proxy: Proxy
+  /** Not read until the client has read what came from it. */
+  #paused: BackendConnection | null = null
+  /** Others wait there behind the client, or have waited long enough. */
+  #graceOn: BackendConnection | null = null
+  #isGraceOver = false
+
+  constructor(proxy: Proxy) {
+    this.#proxy = proxy
+  }
+
+  /** Replies from this connection went out. */
+  check(connection: BackendConnection | null): void {
+    const { output, config, lane, services } = this.#proxy
+    if (connection === null || this.#paused !== null || output.pendingBytes < config.outputSoftLimitBytes) return
+    if (connection === this.#graceOn && this.#isGraceOver) return
+    this.#paused = connection
+    connection.pauseReading()
+    if (connection === lane.pin) return
+    connection.retire()
+    if (connection === this.#graceOn || connection.inFlight <= lane.inFlight) return
+    this.#graceOn = connection
+    this.#isGraceOver = false
+    services.runtime.after(GRACE_MS, () => {
+      if (this.#graceOn !== connection) return
+      this.#isGraceOver = true
+      if (this.#paused === connection) this.caughtUp()
+    })
+  }
+
+  /** The client has read enough, or is gone. */
+  caughtUp(): void {
+    const paused = this.#paused
+    this.#paused = null
+    paused?.resumeReading()
+  }
+}
