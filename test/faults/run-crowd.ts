@@ -34,6 +34,7 @@ export async function runCrowd({ seed, kind, work, serverArguments = [], ...opti
     RUSTEZE_POOLS: random.pick(['4', '64']),
     RUSTEZE_PIN_IDLE: random.pick(['100ms', '60s']),
   })
+  await proxy.logs(/primary verified/)
   const crowd = new RunningCrowd({ port: proxy.port, seed, ...options })
   const misfortunes = options.isStrict ? undefined : new Misfortunes(server, link, seed)
   await work(server)
