@@ -98,7 +98,13 @@ function placeLogin(lane: Lane, request: Request): boolean {
   return true
 }
 
+/** With an argument it is an error, which fails an open transaction. */
+export function isPlainReset(request: Request): boolean {
+  return new Arguments(request.bytes, request.start, request.end).count === 1
+}
+
 export function placeReset(lane: Lane, request: Request): boolean {
+  if (!isPlainReset(request)) return lane.placeAnywhere(request)
   if (lane.inFlight > 0) return false
   const { session, services } = lane.proxy
   lane.lease.drop('RESET')

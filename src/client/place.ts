@@ -9,7 +9,7 @@ import { placeClientCommand } from './client-command.ts'
 import { deniedName } from './denial.ts'
 import type { Lane } from './lane.ts'
 import { placeControl } from './place-control.ts'
-import { placeAuth, placeHello, placeReset, placeSelect } from './place-session.ts'
+import { isPlainReset, placeAuth, placeHello, placeReset, placeSelect } from './place-session.ts'
 import { placeMonitor, placeSubscribe } from './place-subscribe.ts'
 import { placeWait } from './place-wait.ts'
 import { HOLD_FULL_REFUSAL, refuse } from './refuse.ts'
@@ -100,7 +100,7 @@ function placeOnPin(lane: Lane, request: Request): boolean {
       if (session.protocol === 2 && (session.subscriptions?.count ?? 0) > 0 && isAnsweredByUs(kind)) {
         return lane.placePinned(request)
       }
-      if (session.transaction === null || kind === Kind.Reset || kind === Kind.Quit) return placeSpecial(lane, request)
+      if (session.transaction === null || isAlwaysPossible(request)) return placeSpecial(lane, request)
       return placeInTransaction(lane, request)
     default:
       return lane.placePinned(request)
@@ -108,8 +108,9 @@ function placeOnPin(lane: Lane, request: Request): boolean {
 }
 
 /** Ends what the client had on a connection of its own, which need not be there for that. */
-function isAlwaysPossible({ command: { kind } }: Request): boolean {
-  return kind === Kind.Reset || kind === Kind.Quit
+function isAlwaysPossible(request: Request): boolean {
+  const { kind } = request.command
+  return kind === Kind.Quit || (kind === Kind.Reset && isPlainReset(request))
 }
 
 function isAnsweredByUs(kind: Kind): boolean {
@@ -152,7 +153,7 @@ function placeInTransaction(lane: Lane, request: Request): boolean {
       kind === Kind.Client && new Arguments(request.bytes, request.start, request.end).word(1) === 'reply'
     if (kind === Kind.Subscribe || kind === Kind.Unsubscribe || kind === Kind.Monitor || isReplyMode) {
       transaction.isUnframeable = true
-    } else if (kind !== Kind.Wait && kind !== Kind.Script && kind !== Kind.Function)
+    } else if (kind !== Kind.Reset && kind !== Kind.Wait && kind !== Kind.Script && kind !== Kind.Function)
       transaction.changesConnection = true
   }
   return lane.placePinned(request)

@@ -4,9 +4,10 @@ import type { Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import { FENCE_REFUSED } from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
+import { ReplyFramer } from '../resp/reply-framer.ts'
 import { Arguments } from '../resp/request.ts'
 import type { Lane } from './lane.ts'
-import { clientIdentity, isClientName, parseHello } from './place-session.ts'
+import { clientIdentity, type HelloRequest, parseHello } from './place-session.ts'
 import type { Session } from './session.ts'
 import { Transaction } from './transaction.ts'
 
@@ -20,7 +21,7 @@ export function settle(lane: Lane, request: Request, bytes: Buffer, start: numbe
   const { session } = lane.proxy
   const isError = bytes[start] === MINUS
   if (session.transaction !== null) {
-    settleInTransaction(lane, request, bytes, start)
+    settleInTransaction(lane, request, bytes, start, end)
     return null
   }
   if (kind === Kind.Ordinary || (isError && kind !== Kind.Unknown && kind !== Kind.Wait)) return null
@@ -72,7 +73,7 @@ function wordsOf(request: Request): Arguments {
   return new Arguments(request.bytes, request.start, request.end)
 }
 
-function settleInTransaction(lane: Lane, request: Request, bytes: Buffer, start: number): void {
+function settleInTransaction(lane: Lane, request: Request, bytes: Buffer, start: number, end: number): void {
   const { session } = lane.proxy
   const transaction = session.transaction!
   const { kind } = request.command
@@ -88,38 +89,69 @@ function settleInTransaction(lane: Lane, request: Request, bytes: Buffer, start:
   if (kind !== Kind.Exec && !(kind === Kind.Discard && isOk)) return
   session.endTransaction()
   if (transaction.changesConnection && kind === Kind.Exec && bytes[start] !== MINUS) {
-    for (const frame of transaction.frames) noteName(session, new Arguments(frame, 0, frame.length))
+    settleQueued(session, transaction.frames, bytes, start, end)
     session.stickyReason = 'transaction'
     session.isIrreplaceable = true
     lane.lease.isDirty = true
   }
 }
 
-/** CLIENT GETNAME is answered by us, so a name given inside of a transaction has to be known here. */
-function noteName(session: Session, words: Arguments): void {
-  const isSetName = words.word(0) === 'client' && words.word(1) === 'setname' && words.count === 3
-  if (isSetName && isClientName(words.text(2))) session.name = words.text(2)
+/** What the queued requests changed on the connection, each if its part of EXEC's reply is no error. */
+function settleQueued(session: Session, frames: readonly Buffer[], bytes: Buffer, start: number, end: number): void {
+  const framer = new ReplyFramer()
+  let at = bytes.indexOf('\r\n', start) + 2
+  // The first frame is MULTI's.
+  for (const frame of frames.slice(1)) {
+    if (!framer.scan(bytes, at, end)) return
+    if (bytes[at] !== MINUS) settleOne(session, new Arguments(frame, 0, frame.length))
+    at = framer.position
+  }
+}
+
+function settleOne(session: Session, words: Arguments): void {
+  switch (words.word(0)) {
+    case 'select':
+      session.db = Number(words.text(1))
+      break
+    case 'auth':
+      noteLogin(session, words)
+      break
+    case 'hello':
+      noteHello(session, words)
+      break
+    case 'client':
+      if (words.word(1) === 'setname') session.name = words.text(2)
+      break
+    default:
+  }
 }
 
 function settleAuth(lane: Lane, words: Arguments): void {
-  const { session } = lane.proxy
-  session.identity =
-    words.count > 2 ? clientIdentity(words.text(1), words.text(2)) : clientIdentity('default', words.text(1))
+  noteLogin(lane.proxy.session, words)
   lane.moveToPool()
 }
 
+function noteLogin(session: Session, words: Arguments): void {
+  session.identity =
+    words.count > 2 ? clientIdentity(words.text(1), words.text(2)) : clientIdentity('default', words.text(1))
+}
+
 function settleHello(lane: Lane, request: Request, bytes: Buffer, start: number, end: number): Buffer | null {
-  const hello = parseHello(wordsOf(request))
-  if (hello === undefined) return null
   const { session } = lane.proxy
-  session.protocol = hello.protocol ?? session.protocol
-  if (hello.username !== undefined) session.identity = clientIdentity(hello.username, hello.password ?? '')
-  if (hello.name !== undefined) {
-    session.name = hello.name
-    lane.lease.isDirty = true
-  }
+  const hello = noteHello(session, wordsOf(request))
+  if (hello === undefined) return null
+  if (hello.name !== undefined) lane.lease.isDirty = true
   lane.moveToPool()
   return withHelloId(Buffer.from(bytes.subarray(start, end)), session.id)
+}
+
+function noteHello(session: Session, words: Arguments): HelloRequest | undefined {
+  const hello = parseHello(words)
+  if (hello === undefined) return undefined
+  session.protocol = hello.protocol ?? session.protocol
+  if (hello.username !== undefined) session.identity = clientIdentity(hello.username, hello.password ?? '')
+  if (hello.name !== undefined) session.name = hello.name
+  return hello
 }
 
 /** A command that is in no table: when the server knew it, it may have changed the connection. */

@@ -30,24 +30,14 @@ export class ConnectionPair {
     this.#proxied.socket.write(bytes)
   }
 
-  /** Sends to one only, through the proxy. */
-  sendProxied(bytes: Buffer): void {
-    this.#proxied.socket.write(bytes)
-  }
-
-  /** Waits until both have sent something that ends with `end`, or have closed, or time is up; takes what has come. */
+  /** Waits until both have sent `end` as the end of a line, or have closed, or time is up; takes what came up to there. */
   async answersUntil(end: string): Promise<Answers> {
     const [direct, proxied] = await Promise.all([this.#direct.until(end), this.#proxied.until(end)])
     return { direct, proxied }
   }
 
-  /** The same for the proxy's side alone. */
-  proxiedUntil(end: string): Promise<Buffer> {
-    return this.#proxied.until(end)
-  }
-
-  /** Waits until something has come from both sides, or will not come: some requests are answered by nothing. */
-  async someAnswer(silenceMs: number): Promise<void> {
+  /** Waits until something more has come from both sides, or will not come: some requests are answered by nothing. */
+  async nextAnswer(silenceMs: number): Promise<void> {
     await Promise.all([this.#direct.something(silenceMs), this.#proxied.something(silenceMs)])
   }
 
@@ -66,12 +56,15 @@ class Ear {
   readonly socket: Socket
   isEnded = false
   #chunks: Buffer[] = []
+  #receivedBytes = 0
+  #noticedBytes = 0
   #wake: (() => void) | undefined
 
   private constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk)
+      this.#receivedBytes += chunk.length
       this.#wake?.()
     })
     const ended = () => {
@@ -90,14 +83,19 @@ class Ear {
 
   async until(end: string): Promise<Buffer> {
     const mark = Buffer.from(`${end}\r\n`, 'latin1')
-    await this.#wait(() => this.#joined().subarray(-mark.length).equals(mark), ANSWER_TIMEOUT_MS)
-    const taken = this.#joined()
-    this.#chunks = []
+    await this.#wait(() => this.#joined().includes(mark), ANSWER_TIMEOUT_MS)
+    const all = this.#joined()
+    const at = all.indexOf(mark)
+    const taken = at < 0 ? all : all.subarray(0, at + mark.length)
+    // What MONITOR shows comes behind the end.
+    this.#chunks = [all.subarray(taken.length)]
+    this.#noticedBytes = this.#receivedBytes
     return taken
   }
 
   async something(timeoutMs: number): Promise<void> {
-    await this.#wait(() => this.#chunks.length > 0, timeoutMs)
+    await this.#wait(() => this.#receivedBytes > this.#noticedBytes, timeoutMs)
+    this.#noticedBytes = this.#receivedBytes
   }
 
   #joined(): Buffer {

@@ -10,6 +10,13 @@ export const digits: Mask = (reply) => render(reply, { text: (text) => text.repl
 /** All but the order of the parts. */
 export const unordered: Mask = (reply) => render(reply, { parts: (parts) => parts.toSorted() })
 
+/** Settings in any order, without ports, and without directories, which are numbered. */
+export const settings: Mask = (reply) =>
+  render(reply, {
+    text: (text) => text.replace(/.*rusteze-test.*/, 'directory').replace(/\d+/g, '#'),
+    parts: (parts) => parts.toSorted(),
+  })
+
 /** The type, and the types of the parts: neither their number nor what they say. */
 export const kinds: Mask = (reply) =>
   render(reply, { text: () => '', parts: (parts) => [...new Set(parts)].toSorted() })
@@ -29,7 +36,7 @@ export const infoFields: Mask = (reply) => {
   return `${reply.type}${names.filter((name) => !met.test(name) && !forked.test(name)).join(' ')}`
 }
 
-const clientFields = ['name', 'db', 'sub', 'psub', 'multi', 'cmd', 'user', 'resp']
+const clientFields = ['name', 'db', 'sub', 'psub', 'multi', 'user', 'resp']
 
 /** What CLIENT INFO says of the client itself, without what it says of its connection. */
 export const clientFacts: Mask = (reply) => {
@@ -43,7 +50,4 @@ export const clientFacts: Mask = (reply) => {
 }
 
 /** A HELLO reply without the number of the connection. */
-export const helloWithoutId: Mask = (reply) => {
-  const items = reply.items?.map((item, index, all) => (all[index - 1]?.text === 'id' ? 'id' : render(item)))
-  return `${reply.type}${items?.join(' ')}`
-}
+export const helloWithoutId: Mask = (reply) => render(reply).replace(/"id" :"\d+"/, 'id')

@@ -139,7 +139,8 @@ export function pickValue(random: Random, spec: CommandSpec, argument: Argument,
 
 function pickString(random: Random, spec: CommandSpec, name: string, payloads: readonly string[]): string {
   if (name === 'serialized-value') return random.pick([...payloads, ...payloads, 'no payload'])
-  if (name === 'function-code') return random.pick([LIBRARY, LIBRARY.replace('name=lib', 'name=other'), 'no code'])
+  if (name === 'function-code')
+    return random.pick([LIBRARY, LIBRARY.replace('name=lib', 'name=other').replace("'f'", "'f2'"), 'no code'])
   if (name === 'id' && spec.name === 'xreadgroup') return random.pick(['>', '0', '>'])
   if (name === 'id' && spec.name === 'xread') return random.pick(['0', '1-1', '$'])
   if (name === 'id' && spec.name === 'xadd') return random.pick(['9-9', '7-*', '1-1'])
