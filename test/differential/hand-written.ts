@@ -89,7 +89,7 @@ export const handWritten: Readonly<Record<string, HandWritten>> = {
       [],
       ['maxmemory-samples'],
       ['maxmemory-samples', '7'],
-      ['maxmemory-samples', '5', 'hash-max-listpack-entries', '128'],
+      ['maxmemory-samples', '5', 'hash-max-listpack-entries', '32'],
       ['maxmemory', 'garbage'],
       ['nosuch', '1'],
       ['slowlog-max-len', '100', 'nosuch', '1'],

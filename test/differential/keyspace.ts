@@ -18,6 +18,10 @@ export const missingKeys = ['missing', 'missing2']
 /** Longer than what is copied or framed in one piece anywhere on the way. */
 const LONG_TEXT_BYTES = 20_000
 
+/** Elements up to which a server keeps a hash, list or sorted set in one piece: few, so that few make a large one. */
+export const COMPACT_COUNT = 32
+const LARGE_COUNT = 2 * COMPACT_COUNT
+
 function numbered(count: number, make: (index: number) => readonly string[]): string[] {
   return Array.from({ length: count }, (_, index) => make(index)).flat()
 }
@@ -36,16 +40,16 @@ export const preparation: readonly (readonly string[])[] = [
   ['SET', 'w_b', '1'],
   ['RPUSH', 'list', 'a', 'b', 'c', 'a', '1'],
   ['RPUSH', 'list2', '3', '1', '2'],
-  ['RPUSH', 'longlist', ...numbered(300, (index) => [`element-${index}`])],
+  ['RPUSH', 'longlist', ...numbered(LARGE_COUNT, (index) => [`element-${index}`])],
   ['SADD', 'set', 'a', 'b', 'c', 'd'],
   ['SADD', 'set2', 'b', 'c', 'x'],
   ['SADD', 'intset', '1', '2', '3', '5'],
   ['HSET', 'hash', 'a', '1', 'b', '2.5', 'c', 'text'],
   ['HSET', 'hash2', 'a', 'x'],
-  ['HSET', 'bighash', ...numbered(600, (index) => [`f${index}`, `v${index}`])],
+  ['HSET', 'bighash', ...numbered(LARGE_COUNT, (index) => [`f${index}`, `v${index}`])],
   ['ZADD', 'zset', '1', 'a', '2', 'b', '3', 'c', '4.5', 'd'],
   ['ZADD', 'zset2', '0', 'a', '0', 'b', '0', 'x'],
-  ['ZADD', 'bigzset', ...numbered(200, (index) => [`${index}`, `m${index}`])],
+  ['ZADD', 'bigzset', ...numbered(LARGE_COUNT, (index) => [`${index}`, `m${index}`])],
   ['XADD', 'stream', '1-1', 'f', 'v'],
   ['XADD', 'stream', '2-1', 'f', 'v2', 'g', 'w'],
   ['XADD', 'stream', '3-1', 'f', 'v3'],

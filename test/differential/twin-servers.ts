@@ -4,7 +4,7 @@ import { connect, type RawClient } from '../support/raw-client.ts'
 import { type RedisServer, type ServerKind, startRedis } from '../support/redis-server.ts'
 import { type RunningProxy, startProxy } from '../support/start-proxy.ts'
 import { type CommandSpec, readCatalogue } from './catalogue.ts'
-import { preparation, preparationBesideKeys } from './keyspace.ts'
+import { COMPACT_COUNT, preparation, preparationBesideKeys } from './keyspace.ts'
 import { encodeWords } from './words.ts'
 
 export class TwinServers {
@@ -31,7 +31,8 @@ export class TwinServers {
   }
 
   static async start(kind: ServerKind): Promise<TwinServers> {
-    const options = { kind, arguments: ['--databases', '16'] }
+    const compact = ['hash-max-listpack-entries', 'zset-max-listpack-entries', 'list-max-listpack-size']
+    const options = { kind, arguments: compact.flatMap((name) => [`--${name}`, String(COMPACT_COUNT)]) }
     const servers = [await startRedis(options), await startRedis(options)]
     const [direct, proxied] = servers
     if (direct === undefined || proxied === undefined) throw new Error('two servers are needed')
