@@ -49,13 +49,20 @@ export class Output implements Flushable {
 
   flush(): void {
     this.#isPlanned = false
-    this.#keepRun()
-    const pieces = this.#pieces
-    if (pieces.length === 0) return
-    const together = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, this.#pieceBytes)
-    this.#pieces = []
-    this.#pieceBytes = 0
-    this.#stream.write(together)
+    // A client that keeps up gets its replies without a copy. One that does not would keep a whole read buffer for each.
+    if (this.#run !== null && this.#pieceBytes === 0 && this.#stream.pendingBytes === 0) {
+      const replies = this.#run.subarray(this.#runStart, this.#runEnd)
+      this.#forgetRun()
+      this.#stream.writeLent(replies)
+    } else {
+      this.#keepRun()
+      const pieces = this.#pieces
+      if (pieces.length === 0) return
+      const together = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, this.#pieceBytes)
+      this.#pieces = []
+      this.#pieceBytes = 0
+      this.#stream.write(together)
+    }
     this.#written()
   }
 
@@ -67,6 +74,10 @@ export class Output implements Flushable {
     run.copy(copy, 0, this.#runStart, this.#runEnd)
     this.#pieces.push(copy)
     this.#pieceBytes += length
+    this.#forgetRun()
+  }
+
+  #forgetRun(): void {
     this.#run = null
     this.#runStart = 0
     this.#runEnd = 0

@@ -2,10 +2,9 @@
 import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import net from 'node:net'
 import type tls from 'node:tls'
+import { keepReadBuffer, ReadBuffer } from './read-buffer.ts'
 import type { Address, Listener, Runtime, Stream, StreamHandler, TlsOptions } from './runtime.ts'
 
-/** Bytes read from a backend at a time; libuv's own read size. */
-const READ_BUFFER_BYTES = 64 * 1024
 /** Idle time before the kernel probes a silent peer, in ms. It finds half-open connections within 40 s. */
 const KEEP_ALIVE_MS = 30_000
 
@@ -35,6 +34,11 @@ class NodeStream implements Stream {
   }
   write(bytes: Uint8Array): void {
     this.#socket.write(bytes)
+  }
+  writeLent(bytes: Uint8Array): void {
+    this.#socket.write(bytes)
+    // The kernel nearly always takes them at once, and then nobody refers to them any more.
+    if (this.#socket.writableLength > 0) keepReadBuffer(bytes)
   }
   get pendingBytes(): number {
     return this.#socket.writableLength
@@ -81,16 +85,19 @@ function connect(
   handler: StreamHandler,
 ): Stream {
   // One reused read buffer per connection instead of a fresh one per read: a fifth more throughput.
+  const memory = new ReadBuffer()
   const onread = {
-    buffer: Buffer.allocUnsafeSlow(READ_BUFFER_BYTES),
+    buffer: () => memory.next(),
     callback: (length: number, bytes: Uint8Array) => {
       handler.received(bytes as Buffer, length)
+      memory.read(length)
       return true
     },
   }
   const target =
     'path' in address ? { path: address.path } : { host: address.host, port: address.port, autoSelectFamily: false }
-  const common = { ...target, onread, allowHalfOpen: true }
+  // Node keeps the one before where none is given, which its types do not know.
+  const common = { ...target, onread: onread as net.OnReadOpts, allowHalfOpen: true }
   const socket = tlsOptions === undefined ? net.connect(common) : connectTls(address, tlsOptions, common)
   socket.setNoDelay(true)
   socket.setKeepAlive(true, KEEP_ALIVE_MS)

@@ -7,6 +7,8 @@ export type Address = { readonly host: string; readonly port: number } | { reado
 export interface Stream {
   /** Hands bytes over; they must not be changed afterwards. */
   write(bytes: Uint8Array): void
+  /** The same with bytes that {@link StreamHandler.received} lent: the buffer is lent to nobody else while they are needed. */
+  writeLent(bytes: Uint8Array): void
   /** Bytes handed over that the kernel has not taken. */
   readonly pendingBytes: number
   /** Stops and restarts the delivery of received bytes. */

@@ -97,3 +97,24 @@ describeOnEachServer('RUSTEZE_OUTPUT_HARD', (kind) => {
     expect(await publisher.ask('PING')).toBe('+PONG\r\n')
   })
 })
+
+describeOnEachServer('replies that wait for their client', (kind) => {
+  const stage = setStage(kind, {
+    environment: { RUSTEZE_SHARED_CONNECTIONS: '1', RUSTEZE_OUTPUT_SOFT: '48mb' },
+  })
+
+  test('are not written over by what others are sent meanwhile', async () => {
+    const [slow, other] = await Promise.all([stage.client(), stage.client()])
+    const keys = Array.from({ length: 1000 }, (_, index) => `value:${index}`)
+    const valueOf = (key: string) => key.repeat(2048)
+    for (const key of keys) await other.ask('SET', key, valueOf(key))
+    slow.socket.pause()
+    // One by one: each is read alone, and written without a copy while the kernel takes it.
+    for (const key of keys) {
+      slow.send(['GET', key])
+      await other.ask('GET', 'value:0')
+    }
+    slow.socket.resume()
+    for (const key of keys) expect((await slow.readReply()).toString()).toContain(valueOf(key))
+  })
+})

@@ -211,6 +211,10 @@ export class VirtualStream implements Stream, PipeEnd, PipeStart {
     if (this.peer!.isClosed) this.#refuse()
   }
 
+  writeLent(bytes: Uint8Array): void {
+    this.write(Buffer.from(bytes))
+  }
+
   pause(): void {
     this.#isPaused = true
   }
