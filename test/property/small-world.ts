@@ -1,5 +1,6 @@
 // A virtual world for properties of the whole proxy: the model Redis behind the real proxy, and clients that say exactly what they are told.
-import type { StreamHandler } from '../../src/runtime/runtime.ts'
+import type { Runtime, StreamHandler } from '../../src/runtime/runtime.ts'
+import type { ModelConnection } from '../simulator/model-connection.ts'
 import { ModelRedis } from '../simulator/model-redis.ts'
 import type { ProxySettings, SimulatedProxy } from '../simulator/proxy-place.ts'
 import { seededRandom } from '../simulator/random.ts'
@@ -30,6 +31,10 @@ export class SmallWorld {
   readonly network: VirtualNetwork
   readonly redis: ModelRedis
   readonly violations: string[] = []
+  /** What the proxy gave to each of its sockets, in order of their making. */
+  readonly given: string[] = []
+  /** Told of each connection the server accepts; what it returns hears the bytes in the connection's place. */
+  accepted: (connection: ModelConnection) => StreamHandler = (connection) => connection
   #proxy: SimulatedProxy | undefined
 
   constructor() {
@@ -40,7 +45,7 @@ export class SmallWorld {
       trace: () => {},
     }
     this.network = new VirtualNetwork(world)
-    this.redis = new ModelRedis(world, this.runtime('redis'), BACKEND)
+    this.redis = new ModelRedis(world, this.#serverRuntime(), BACKEND)
   }
 
   runtime(host: string): ReturnType<typeof virtualRuntime> {
@@ -49,7 +54,7 @@ export class SmallWorld {
 
   async start(settings: Partial<ProxySettings> = {}): Promise<this> {
     await this.redis.start()
-    const place = { runtime: this.runtime('proxy'), listen: PROXY, backend: BACKEND, trace: () => {} }
+    const place = { runtime: this.#proxyRuntime(), listen: PROXY, backend: BACKEND, trace: () => {} }
     this.#proxy = await startRealProxy({ ...place, settings: { ...SETTINGS, ...settings } })
     await this.pass(50)
     return this
@@ -70,6 +75,32 @@ export class SmallWorld {
 
   drain(): Promise<void> {
     return this.#proxy!.drain()
+  }
+
+  #serverRuntime(): Runtime {
+    const runtime = this.runtime('redis')
+    return {
+      ...runtime,
+      listen: (address, accept) =>
+        runtime.listen(address, (stream) => this.accepted(accept(stream) as ModelConnection)),
+    }
+  }
+
+  #proxyRuntime(): Runtime {
+    const runtime = this.runtime('proxy')
+    return {
+      ...runtime,
+      connect: (...how) => {
+        const stream = runtime.connect(...how)
+        const write = stream.write.bind(stream)
+        const index = this.given.push('') - 1
+        stream.write = (bytes) => {
+          this.given[index] += Buffer.from(bytes).toString('latin1')
+          write(bytes)
+        }
+        return stream
+      },
+    }
   }
 }
 
