@@ -120,7 +120,12 @@ export const exceptions: readonly Exception[] = [
     allowsErrors: true,
     isSeldom: true,
   },
-  { commands: 'acl|log', reason: 'Entries carry their age, and the client they came from.', mask: outermostKind },
+  {
+    commands: 'acl|log',
+    reason: 'Entries carry their age, and the client they came from.',
+    mask: outermostKind,
+    isSeldom: true,
+  },
 
   // Places and sizes
   { commands: 'info', reason: 'Nearly every value is a counter, a time or a place.', mask: infoFields },
@@ -134,7 +139,7 @@ export const exceptions: readonly Exception[] = [
     commands: 'dump',
     reason: 'A set is written in the order of its hash table.',
     mask: outermostKind,
-    onlyOn: 'redis',
+    isSeldom: true,
   },
 
   // Connections

@@ -24,9 +24,9 @@ export const kinds: Mask = (reply) =>
 /** The type alone. */
 export const outermostKind: Mask = (reply) => reply.type
 
-/** Started, or already under way: which of them depends on how fast the server's child is. */
+/** Started, already under way or cancelled: which of them depends on how fast the server's child is. */
 export const started: Mask = (reply) =>
-  /in progress|started|scheduled|OK/i.test(reply.text ?? '') ? 'started' : render(reply)
+  /in progress|is active|started|scheduled|cancelled|OK/i.test(reply.text ?? '') ? 'started' : render(reply)
 
 /** The names of INFO's fields; those that name a command, an error or a database come as they are met. */
 export const infoFields: Mask = (reply) => {

@@ -19,8 +19,10 @@ import {
 } from './modes.ts'
 import { TwinServers } from './twin-servers.ts'
 
+/** The seed of every run that asks for no other: with it, each command succeeds at least once. */
+const USUAL_SEED = 1
 /** With DIFFERENTIAL_SEED other arguments are tried; a failure names the seed that repeats it. */
-const seed = Number(process.env.DIFFERENTIAL_SEED ?? 1)
+const seed = Number(process.env.DIFFERENTIAL_SEED ?? USUAL_SEED)
 /** Each mode tries one in so many of the argument lists, each another one; with 1 all of them. */
 const share = Number(process.env.DIFFERENTIAL_SHARE ?? 6)
 /** Only commands whose name matches, for a closer look at a failure. */
@@ -114,6 +116,7 @@ export function differentialSuite(kind: ServerKind): void {
     expect([...denied].filter((name) => catalogue.every((spec) => spec.name !== name))).toEqual([])
     const specs = catalogue.filter(({ name }) => !denied.has(name) && only.test(name))
     expect(specs.map(({ name }) => name).filter((name) => !visited.has(name))).toEqual([])
+    if (seed !== USUAL_SEED) return
     const failing = specs
       // No server here is a cluster.
       .filter(({ name, isContainer }) => !isContainer && !name.startsWith('cluster|') && !succeeded.has(name))
