@@ -108,6 +108,8 @@ export class SmallClient implements StreamHandler {
   readonly stream: VirtualStream
   readonly replies: Reply[] = []
   isClosed = false
+  /** Bytes of a reply whose end has not come. */
+  unfinishedBytes = 0
   readonly #world: SmallWorld
   readonly #decoder = new ReplyDecoder()
 
@@ -130,7 +132,11 @@ export class SmallClient implements StreamHandler {
 
   received(bytes: Buffer, length: number): void {
     this.#decoder.push(bytes.subarray(0, length))
-    for (let reply = this.#decoder.next(); reply !== undefined; reply = this.#decoder.next()) this.replies.push(reply)
+    this.unfinishedBytes += length
+    for (let reply = this.#decoder.next(); reply !== undefined; reply = this.#decoder.next()) {
+      this.replies.push(reply)
+      this.unfinishedBytes -= this.#decoder.lastBytes.length
+    }
   }
 
   closed(): void {
