@@ -238,7 +238,8 @@ export class Pool {
     if (report.result === HandshakeResult.Lost) return
     const isUsable = report.result === HandshakeResult.Ready || report.result === HandshakeResult.Unauthenticated
     if (!isUsable || generation !== this.#shard.generation || !this.#shard.isServing) {
-      if (report.result === HandshakeResult.Refused && !this.#isPassing(report.evidence)) this.#refused(report.evidence)
+      if (report.result === HandshakeResult.Refused && !this.#isOwnLogin(report.evidence))
+        this.#refused(report.evidence)
       if (report.result === HandshakeResult.NotPrimary) this.#shard.suspect(report.evidence)
       connection.destroy(report.evidence || 'generation is over')
       return
@@ -258,12 +259,8 @@ export class Pool {
     for (const waiter of waiters) waiter.sharedReady()
   }
 
-  /**
-   * While credentials are rotated the server may not know ours for a while: clients wait, they have nothing to do with it.
-   * And a script that runs for long refuses all but scripts' ends.
-   */
-  #isPassing(evidence: string): boolean {
-    if (evidence.startsWith('BUSY ')) return true
+  /** While credentials are rotated the server may not know ours for a while: clients wait, they have nothing to do with it. */
+  #isOwnLogin(evidence: string): boolean {
     return this.identity.key === OWN_IDENTITY && /^(WRONGPASS|NOAUTH|ERR AUTH)/.test(evidence)
   }
 

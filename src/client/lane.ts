@@ -301,7 +301,12 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
 
   /** Only commands that need this pool hear of it; AUTH and the like go on and may change it. */
   poolRefused(error: Buffer): void {
-    while (this.queue.head !== null) this.answer(this.queue.head, error)
+    // Not even a script that runs for too long makes Redis refuse a MULTI.
+    const isBusy = error.latin1Slice(1, 6) === 'BUSY '
+    for (let head = this.queue.head; head !== null; head = this.queue.head) {
+      if (isBusy) refuse(this, head, error)
+      else this.answer(head, error)
+    }
     // What it had on its own connection cannot be made again: the server would have closed it.
     if (this.proxy.session.needsPin) this.proxy.closeAfterReplies()
     else this.advance()
