@@ -1,4 +1,5 @@
 // The process: environment to configuration, signals to drain, and the exit code. Nothing else ends the process.
+import { setFlagsFromString } from 'node:v8'
 import { startApp } from './app.ts'
 import { describeConfigError } from './config/read-settings.ts'
 import { unreadableFiles } from './config/unreadable-files.ts'
@@ -11,7 +12,14 @@ import { version } from './version.ts'
 const BAD_CONFIGURATION = 64
 const FAILED = 1
 
+/**
+ * What a proxy allocates dies within one turn of the event loop. A young generation that does not grow beyond its first size takes
+ * a seventh less memory under load, at the same speed.
+ */
+const KEEP_YOUNG_GENERATION_SMALL = '--semi-space-growth-factor=1'
+
 async function main(): Promise<void> {
+  setFlagsFromString(KEEP_YOUNG_GENERATION_SMALL)
   const [argument] = process.argv.slice(2)
   if (argument === '--help' || argument === '-h') return print(helpText())
   if (argument === '--version') return print(version)
