@@ -54,7 +54,7 @@ export function startApp({ config, runtime, log }: AppOptions): App {
   const table = new LearnCommands(log, (entries) => {
     services.commands = new CommandTable(entries, kindOf)
   })
-  const shard = new Shard(context, config.backends[0]!, (connection, hello) => table.connected(connection, hello))
+  const shard = new Shard(context, config.backends, (connection, hello) => table.connected(connection, hello))
   const hold = new Hold(runtime, turn, config)
   const clients = new Map<number, Proxy>()
   const services: Services = {

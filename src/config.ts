@@ -51,7 +51,7 @@ const listening = {
 const backend = {
   backends: setting('BACKENDS', backendLocation(), '127.0.0.1:6379', {
     sentence:
-      'The server: host, host:port, [v6]:port, unix:/path, redis://user:password@host:port/0 or rediss://… for TLS.',
+      'The servers, primary and replicas, separated by commas: host, host:port, [v6]:port, unix:/path, or all in one redis://user:password@host:port,host:port/0 (rediss:// for TLS).',
     reason: 'Where a Redis on the same machine listens.',
   }),
   backendUsername: setting('BACKEND_USERNAME', optional(word()), '', {
@@ -186,6 +186,10 @@ const failover = {
     sentence: 'A client with so many waiting bytes is not read from.',
     reason: 'A sixteenth of RUSTEZE_HOLD_BYTES, so that no client takes all of it.',
   }),
+  emptyPrimaryWaitMs: setting('EMPTY_PRIMARY_WAIT', duration(), '10s', {
+    sentence: 'How long an empty primary is not taken while another of RUSTEZE_BACKENDS holds data that it lacks.',
+    reason: 'A primary that lost its disk comes back before its replica is promoted; Sentinel takes a few seconds.',
+  }),
   uncertain: setting('UNCERTAIN', oneOf('error', 'close'), 'error', {
     sentence: 'What a client gets whose command may have been executed: an UNCERTAIN error, or a closed connection.',
     reason: 'Many client libraries send again after a close, which doubles writes.',
@@ -250,7 +254,7 @@ export type SettingValues = ValuesOf<typeof definitions>
 
 /** What the whole program is told, frozen: one property for each setting, with the parts of a backend URL sorted into theirs. */
 export interface Config extends Omit<SettingValues, 'backends'> {
-  /** Exactly one address: several need the discovery of the primary. */
+  /** The servers among which the primary is; at least one. */
   readonly backends: readonly BackendAddress[]
   /** The database in which clients start, from the path of a backend URL. */
   readonly backendDatabase: number
@@ -269,7 +273,7 @@ export function parseConfig(environment: Environment): ParsedConfig {
   const { backends: location, ...rest } = values as SettingValues
   const config: Config = Object.freeze({
     ...rest,
-    backends: Object.freeze([location.address]),
+    backends: location.addresses,
     backendUsername: location.username ?? rest.backendUsername,
     backendPassword: location.password ?? rest.backendPassword,
     backendDatabase: location.database ?? 0,

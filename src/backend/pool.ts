@@ -155,6 +155,13 @@ export class Pool {
     for (const connection of [...this.#shared, ...this.#idle, ...this.#lent.keys()]) connection.retire()
   }
 
+  /** Cuts what was verified for this generation or an earlier one, whatever is in flight. */
+  destroyUpTo(generation: number): void {
+    for (const connection of [...this.#shared, ...this.#idle, ...this.#lent.keys()]) {
+      if (connection.generation <= generation) connection.destroy('another primary was accepted')
+    }
+  }
+
   close(): void {
     this.isClosed = true
     for (const connection of [...this.#opening.keys(), ...this.#shared, ...this.#idle, ...this.#lent.keys()]) {

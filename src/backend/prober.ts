@@ -1,9 +1,10 @@
 // Watches one server over a connection of its own: is it a loaded primary? Also the way for what must not wait behind other commands.
 import type { Address, Timer } from '../runtime/runtime.ts'
+import { parseReplication, type Replication } from '../topology/replication.ts'
 import { type BackendConnection, ConnectionState } from './backend-connection.ts'
 import { type BackendContext, openConnection } from './backend-context.ts'
 import { Backoff } from './backoff.ts'
-import { ask } from './control.ts'
+import { ask, errorText } from './control.ts'
 import { type HandshakeReport, HandshakeResult, judgeRole, shakeHands } from './handshake.ts'
 
 /** Pause between probes while a verdict is waited for, in ms. */
@@ -11,15 +12,20 @@ const HURRIED_PROBE_MS = 100
 const LOST: HandshakeReport = { result: HandshakeResult.Lost, evidence: 'connection lost', hello: null }
 
 export interface ProbeObserver {
-  /** What a server said of itself, after each handshake and probe; Lost when it could not be asked. */
-  judged(report: HandshakeReport): void
-  /** A new connection to the server stands: it may be another version. */
-  connected(connection: BackendConnection, hello: Buffer): void
+  /**
+   * What a server said of itself, after each handshake and probe; Lost when it could not be asked.
+   * @param replication null when it was not or could not be asked.
+   */
+  judged(report: HandshakeReport, replication: Replication | null): void
+  /** It has not answered for RUSTEZE_REPLY_TIMEOUT: it is busy, stands still or cannot be reached. */
+  late(): void
 }
 
 export class Prober {
   readonly #context: BackendContext
   readonly #address: Address
+  /** It is one of several servers: which of them is the primary may depend on what they have replicated. */
+  readonly #asksReplication: boolean
   readonly #observer: ProbeObserver
   readonly #backoff: Backoff
   #connection: BackendConnection | null = null
@@ -29,11 +35,16 @@ export class Prober {
   /** Opened while a probe is unanswered for long: it tells a half-open connection from a busy server. */
   #aside: BackendConnection | null = null
   #isHurried = false
+  /** Pauses between probes in the steady state, in multiples of RUSTEZE_PROBE. */
+  #pace = 1
   #isClosed = false
+  /** The server's reply to HELLO on the newest connection that stands. */
+  hello: Buffer | null = null
 
-  constructor(context: BackendContext, address: Address, observer: ProbeObserver) {
+  constructor(context: BackendContext, address: Address, asksReplication: boolean, observer: ProbeObserver) {
     this.#context = context
     this.#address = address
+    this.#asksReplication = asksReplication
     this.#observer = observer
     this.#backoff = new Backoff(context.runtime)
   }
@@ -55,8 +66,10 @@ export class Prober {
     if (this.#connection !== null) this.#plan(HURRIED_PROBE_MS)
   }
 
-  calm(): void {
+  /** @param pace the pauses between probes from now on, in multiples of RUSTEZE_PROBE. */
+  calm(pace: number): void {
     this.#isHurried = false
+    this.#pace = pace
   }
 
   close(): void {
@@ -78,7 +91,7 @@ export class Prober {
         this.#isProbing = false
         if (this.#isClosed) return
         this.#plan(this.#backoff.next())
-        this.#observer.judged({ ...LOST, evidence: reason })
+        this.#observer.judged({ ...LOST, evidence: reason }, null)
       },
       idle: () => {},
     })
@@ -89,14 +102,15 @@ export class Prober {
     if (connection === this.#aside) this.#replace(connection)
     if (report.result === HandshakeResult.Refused) {
       // Wrong credentials stay wrong on this connection: try again with what the files hold by then.
-      this.#observer.judged(report)
+      this.#observer.judged(report, null)
       connection.destroy(report.evidence)
       return
     }
     connection.state = ConnectionState.Ready
     this.#backoff.reset()
-    if (report.hello !== null) this.#observer.connected(connection, report.hello)
-    this.#finish(report)
+    this.hello = report.hello
+    if (this.#asksReplication && report.result !== HandshakeResult.Unauthenticated) this.#probe()
+    else this.#finish(report, null)
   }
 
   /** The server answers here and not there: what it was asked there is lost. */
@@ -118,7 +132,10 @@ export class Prober {
     if (!connection.isReady || this.#isProbing) {
       // A late answer is a busy server, not a dead one, unless it answers elsewhere.
       const isLate = this.#isProbing && now - this.#probedAt > this.#context.config.replyTimeoutMs
-      if (isLate && this.#aside === null) this.#aside = this.#open()
+      if (isLate) {
+        this.#aside ??= this.#open()
+        this.#observer.late()
+      }
       this.#plan(this.#pause())
       return
     }
@@ -127,15 +144,28 @@ export class Prober {
     // Looked after even if no answer comes.
     this.#plan(this.#pause())
     let hello: Buffer | null = null
+    let sections: readonly (string | undefined)[] = []
     ask(connection, ['HELLO'], (reply) => {
       hello = reply
     })
+    if (this.#asksReplication) {
+      for (const section of ['replication', 'keyspace']) {
+        ask(connection, ['INFO', section], (reply) => {
+          const isText = reply !== null && errorText(reply) === undefined
+          sections = [...sections, isText ? reply.latin1Slice() : undefined]
+        })
+      }
+    }
     ask(connection, ['PING'], (pong) => {
       if (connection !== this.#connection) return
       this.#isProbing = false
       this.#aside?.destroy('not needed')
       if (hello === null || pong === null) return
-      this.#finish(hello[0] === 45 ? this.#unauthenticated(hello) : judgeRole(hello, pong))
+      const [replication, keyspace] = sections
+      this.#finish(
+        hello[0] === 45 ? this.#unauthenticated(hello) : judgeRole(hello, pong),
+        replication === undefined ? null : parseReplication(replication, keyspace),
+      )
     })
   }
 
@@ -143,13 +173,13 @@ export class Prober {
     return { result: HandshakeResult.Unauthenticated, evidence: hello.latin1Slice(1, hello.length - 2), hello: null }
   }
 
-  #finish(report: HandshakeReport): void {
-    this.#observer.judged(report)
+  #finish(report: HandshakeReport, replication: Replication | null): void {
+    this.#observer.judged(report, replication)
     this.#plan(this.#pause())
   }
 
   #pause(): number {
-    const ms = this.#isHurried ? HURRIED_PROBE_MS : this.#context.config.probeMs
+    const ms = this.#isHurried ? HURRIED_PROBE_MS : this.#context.config.probeMs * this.#pace
     return ms * (0.8 + 0.4 * this.#context.runtime.random())
   }
 

@@ -5,7 +5,7 @@ import type { BackendConnection } from './backend-connection.ts'
 import { addressText, type BackendContext } from './backend-context.ts'
 import { type HandshakeReport, HandshakeResult, type Identity } from './handshake.ts'
 import { Pool } from './pool.ts'
-import { Prober } from './prober.ts'
+import { PrimaryWatch, type Verdict } from './primary-watch.ts'
 
 /**
  *     Holding ──verified──▶ Serving(n) ──refusal, connection lost──▶ Suspect ──still primary──▶ Serving(n)
@@ -39,40 +39,48 @@ export class Shard {
   /** Since when it does not serve, in the runtime's ms. */
   notServingSince: number
   readonly #context: BackendContext
-  readonly #address: Address
-  readonly #prober: Prober
+  /** Of the primary accepted last; before that, the first one that was named. */
+  #address: Address
+  readonly #watch: PrimaryWatch
   readonly #pools = new Map<string, Pool>()
   readonly #waiters = new Set<ShardWaiter>()
   /** What was logged last, so that the same trouble is one line. */
   #evidence = ''
 
-  /** @param connected hears of each new control connection, with the server's HELLO reply. */
+  /**
+   * @param addresses of the servers among which the primary is.
+   * @param connected hears of each new control connection to the primary, with the server's HELLO reply.
+   */
   constructor(
     context: BackendContext,
-    address: Address,
+    addresses: readonly Address[],
     connected: (connection: BackendConnection, hello: Buffer) => void,
   ) {
     this.#context = context
-    this.#address = address
+    this.#address = addresses[0]!
     this.notServingSince = context.runtime.now()
-    this.#prober = new Prober(context, address, { judged: (report) => this.#judged(report), connected })
+    this.#watch = new PrimaryWatch(context, addresses, {
+      accepted: (verdict) => this.#accepted(verdict),
+      noPrimary: (report) => this.#noPrimary(report),
+      connected,
+    })
   }
 
   get address(): Address {
     return this.#address
   }
 
-  /** See {@link Prober.control}. */
+  /** See {@link PrimaryWatch.control}. */
   get control(): BackendConnection | null {
-    return this.#prober.control
+    return this.#watch.control
   }
 
   start(): void {
-    this.#prober.start()
+    this.#watch.start()
   }
 
   close(): void {
-    this.#prober.close()
+    this.#watch.close()
     for (const pool of this.#pools.values()) pool.close()
   }
 
@@ -102,7 +110,7 @@ export class Shard {
     this.#waiters.add(waiter)
     if (!this.isServing) return
     // Waiting while it serves means that the last verdict was not good enough: ask for another.
-    this.#prober.hurry()
+    this.#watch.hurry()
   }
 
   forget(waiter: ShardWaiter): void {
@@ -115,7 +123,7 @@ export class Shard {
       this.#leaveServing(ShardState.Suspect)
       this.#context.log.warn({ backend: addressText(this.#address), evidence }, 'primary is suspect, commands wait')
     }
-    this.#prober.hurry()
+    this.#watch.doubt()
   }
 
   /** To be called now and then: idle connections are kept alive or closed. */
@@ -123,47 +131,51 @@ export class Shard {
     for (const pool of this.#pools.values()) pool.tend(now)
   }
 
-  #judged(report: HandshakeReport): void {
-    if (report.result === HandshakeResult.Ready || report.result === HandshakeResult.Unauthenticated) {
-      this.isAuthenticationRequired = report.result === HandshakeResult.Unauthenticated
-      this.#serve()
-      return
-    }
-    this.#prober.hurry()
-    if (report.result === HandshakeResult.Lost && this.state === ShardState.Serving) {
-      // The next attempt to connect tells whether the server is gone or only this connection.
-      this.suspect(`control connection: ${report.evidence}`)
-      return
-    }
-    this.#hold(report)
-  }
-
-  #serve(): void {
-    this.#prober.calm()
+  #accepted(verdict: Verdict): void {
+    this.isAuthenticationRequired = verdict.isAuthenticationRequired
     this.#evidence = ''
-    if (!this.isServing) {
-      const now = this.#context.runtime.now()
-      if (this.state === ShardState.Holding) {
-        this.generation++
-        this.#context.log.info(
-          {
-            backend: addressText(this.#address),
-            generation: this.generation,
-            seconds: Math.round(now - this.notServingSince) / 1000,
-          },
-          'primary verified, serving',
-        )
-      } else this.#context.log.info({ backend: addressText(this.#address) }, 'primary confirmed, serving again')
-      this.state = ShardState.Serving
-      this.isServing = true
-      for (const pool of this.#pools.values()) pool.shardServes()
-    }
+    if (verdict.address !== this.#address) this.#switchTo(verdict)
+    if (!this.isServing) this.#serve(verdict)
     const waiters = [...this.#waiters]
     this.#waiters.clear()
     for (const waiter of waiters) waiter.shardServes()
   }
 
-  #hold(report: HandshakeReport): void {
+  /** From here on no connection to the former primary carries anything new. */
+  #switchTo({ address, isFormerDemoted }: Verdict): void {
+    const former = this.generation
+    this.#leaveServing(ShardState.Holding)
+    this.#address = address
+    for (const pool of this.#pools.values()) pool.retireAll()
+    const destroyFormer = () => {
+      for (const pool of this.#pools.values()) pool.destroyUpTo(former)
+    }
+    // A server that was demoted refuses what it has not run, which may then be asked again. Any other one is not to be trusted.
+    if (isFormerDemoted) this.#context.runtime.after(this.#context.config.holdMs, destroyFormer)
+    else destroyFormer()
+  }
+
+  #serve({ reason, servers, isDataMissing }: Verdict): void {
+    const { log, runtime } = this.#context
+    const backend = addressText(this.#address)
+    if (this.state === ShardState.Holding) {
+      this.generation++
+      const seconds = Math.round(runtime.now() - this.notServingSince) / 1000
+      const evidence = servers === undefined ? {} : { reason, servers }
+      log.info({ backend, generation: this.generation, seconds, ...evidence }, 'primary verified, serving')
+      if (isDataMissing) log.error({ backend, servers }, 'the primary is empty, while another server holds data')
+    } else log.info({ backend }, 'primary confirmed, serving again')
+    this.state = ShardState.Serving
+    this.isServing = true
+    for (const pool of this.#pools.values()) pool.shardServes()
+  }
+
+  #noPrimary(report: HandshakeReport): void {
+    if (report.result === HandshakeResult.Lost && this.state === ShardState.Serving) {
+      // The next attempt to connect tells whether the server is gone or only this connection.
+      this.suspect(`control connection: ${report.evidence}`)
+      return
+    }
     if (this.#evidence !== report.evidence) {
       this.#evidence = report.evidence
       this.#context.log.warn(
@@ -174,6 +186,7 @@ export class Shard {
     if (this.isServing || this.state === ShardState.Suspect) this.#leaveServing(ShardState.Holding)
     // What was verified for the old generation may carry nothing new; what is in flight is still answered.
     for (const pool of this.#pools.values()) pool.retireAll()
+    this.#watch.doubt()
   }
 
   #leaveServing(state: ShardState): void {

@@ -37,10 +37,11 @@ function listenErrors(values: Values): ConfigError[] {
     })
   }
   const { backends: backend, listen = [] } = values
-  if (backend !== undefined && listen.some((address) => isSameEndpoint(address, backend.address))) {
+  const own = backend?.addresses.find((each) => listen.some((address) => isSameEndpoint(address, each)))
+  if (own !== undefined) {
     errors.push({
       variable: 'RUSTEZE_BACKENDS',
-      value: 'path' in backend.address ? backend.address.path : `${backend.address.host}:${backend.address.port}`,
+      value: 'path' in own ? own.path : `${own.host}:${own.port}`,
       problem: 'it is an address of RUSTEZE_LISTEN, so the proxy would connect to itself',
       mend: 'Give one of the two another address.',
     })
@@ -100,7 +101,7 @@ function tlsErrors(values: Values, environment: Environment): ConfigError[] {
       mend: 'Remove it, or write redis:// in RUSTEZE_BACKENDS.',
     })
   }
-  if (backendTls && 'path' in backend.address) {
+  if (backendTls && backend.addresses.some((address) => 'path' in address)) {
     errors.push({
       variable: 'RUSTEZE_BACKEND_TLS',
       value: 'on',

@@ -39,7 +39,7 @@ async function startTwoShards(ports: readonly [number, number]) {
   const credentials = new Credentials(config, runtime, log)
   const { ownIdentity, tls, clientPassword } = credentials
   const context: BackendContext = { config, runtime, turn, log, ownIdentity, tls }
-  const shards = ports.map((port) => new Shard(context, { host: '127.0.0.1', port }, () => {}))
+  const shards = ports.map((port) => new Shard(context, [{ host: '127.0.0.1', port }], () => {}))
   const router: Router = { shards, route: (request) => shards[isSecond(request) ? 1 : 0]! }
   const hold = new Hold(runtime, turn, config)
   const clients = new Map<number, Proxy>()

@@ -90,35 +90,51 @@ test('the proxy knows an address of its own', () => {
 
 describe('location of the backend', () => {
   test.each([
-    ['redis', { address: { host: 'redis', port: 6379 } }],
-    ['redis.data.svc.cluster.local.:7000', { address: { host: 'redis.data.svc.cluster.local.', port: 7000 } }],
-    ['[::1]', { address: { host: '::1', port: 6379 } }],
-    ['[::1]:7000', { address: { host: '::1', port: 7000 } }],
-    ['unix:/run/redis.sock', { address: { path: '/run/redis.sock' } }],
-    ['redis://redis', { address: { host: 'redis', port: 6379 } }],
-    ['REDISS://[::1]:1/', { address: { host: '::1', port: 1 }, isTls: true }],
-    ['redis://app@h', { address: { host: 'h', port: 6379 }, username: 'app' }],
-    ['redis://:pw@h/3', { address: { host: 'h', port: 6379 }, password: 'pw', database: 3 }],
+    ['redis', { addresses: [{ host: 'redis', port: 6379 }] }],
+    ['redis.data.svc.cluster.local.:7000', { addresses: [{ host: 'redis.data.svc.cluster.local.', port: 7000 }] }],
+    ['[::1]', { addresses: [{ host: '::1', port: 6379 }] }],
+    ['[::1]:7000', { addresses: [{ host: '::1', port: 7000 }] }],
+    ['unix:/run/redis.sock', { addresses: [{ path: '/run/redis.sock' }] }],
+    ['redis://redis', { addresses: [{ host: 'redis', port: 6379 }] }],
+    ['REDISS://[::1]:1/', { addresses: [{ host: '::1', port: 1 }], isTls: true }],
+    ['redis://app@h', { addresses: [{ host: 'h', port: 6379 }], username: 'app' }],
+    ['redis://:pw@h/3', { addresses: [{ host: 'h', port: 6379 }], password: 'pw', database: 3 }],
     [
       'redis://app:p%40%2C%2F%25w@h:1/0',
-      { address: { host: 'h', port: 1 }, username: 'app', password: 'p@,/%w', database: 0 },
+      { addresses: [{ host: 'h', port: 1 }], username: 'app', password: 'p@,/%w', database: 0 },
     ],
-    ['redis://app:p@s/s:w?#@h', { address: { host: 'h', port: 6379 }, username: 'app', password: 'p@s/s:w?#' }],
+    [
+      'redis-0.redis, redis-1.redis:7000,[::1]:1',
+      {
+        addresses: [
+          { host: 'redis-0.redis', port: 6379 },
+          { host: 'redis-1.redis', port: 7000 },
+          { host: '::1', port: 1 },
+        ],
+      },
+    ],
+    [
+      'rediss://:pw@a:1,b/2',
+      {
+        addresses: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 6379 },
+        ],
+        isTls: true,
+        password: 'pw',
+        database: 2,
+      },
+    ],
+    ['redis://app:p@s/s:w?#@h', { addresses: [{ host: 'h', port: 6379 }], username: 'app', password: 'p@s/s:w?#' }],
   ])('%s', (text, said) => {
     expect(backendLocation().parse(text)).toEqual({ value: { ...NOTHING_SAID, ...said } })
   })
 
-  test('several addresses have to wait for discovery', () => {
-    for (const text of ['a:1,b:2', 'redis://:p@a:1,redis://:p@b:2', 'a,']) {
-      expect(backendLocation().parse(text)).toEqual({
-        problem: 'it names several addresses, which come with the discovery of the primary',
-        mend: 'Name the one address of the primary; a comma inside a password is written %2C.',
-      })
-    }
-  })
-
   test.each([
     ['http://h', 'its scheme is unknown'],
+    ['a,', 'its host is neither a name nor an IP address'],
+    ['a,b:1,a:6379', 'it names an address twice'],
+    ['redis://:p@a:1,redis://:p@b:2', 'there is a comma before its hosts'],
     ['localhost:0', 'its port is not a port number'],
     ['::1', 'an IPv6 address needs brackets'],
     ['redis://', 'its host is neither a name nor an IP address'],
@@ -135,6 +151,7 @@ describe('location of the backend', () => {
     const shown = (text: string) => backendLocation().print(text)
     expect(shown('localhost:63x')).toBe('localhost:63x')
     expect(shown('redis://redis:70000/0')).toBe('redis://redis:70000/0')
+    expect(shown('redis://app:SECRET@a:1,b:70000/0')).toBe('redis://***@a:1,b:70000/0')
     expect(shown('redis://app:SECRET@redis:70000')).toBe('redis://***@redis:70000')
     expect(shown('app:SECRET@[::1]:70000')).toBe('***@[::1]:70000')
   })

@@ -1,0 +1,214 @@
+// Watches all servers of a shard and says which of them is the primary: one prober each, and a judgement over what they answer.
+import type { Address } from '../runtime/runtime.ts'
+import { judgePrimary, type Node } from '../topology/primary.ts'
+import type { Replication } from '../topology/replication.ts'
+import type { BackendConnection } from './backend-connection.ts'
+import { addressText, type BackendContext } from './backend-context.ts'
+import { type HandshakeReport, HandshakeResult } from './handshake.ts'
+import { Prober } from './prober.ts'
+
+/** So long is waited for answers of all servers before those that came are judged, in ms. */
+const ANSWERS_MS = 1000
+/** While all is steady, the others are asked as many times more rarely than the primary. */
+const REPLICA_PACE = 3
+
+export interface Verdict {
+  readonly address: Address
+  /** It wants a password and the proxy has none. */
+  readonly isAuthenticationRequired: boolean
+  /** '' where there is but one server to choose. */
+  readonly reason: string
+  readonly isDataMissing: boolean
+  /** What each server said, by address; undefined where there is but one. */
+  readonly servers: Readonly<Record<string, string>> | undefined
+  /** The primary before this one answers, and says that it is none any more. */
+  readonly isFormerDemoted: boolean
+}
+
+export interface PrimaryObserver {
+  /** A primary is verified, or confirmed. */
+  accepted(verdict: Verdict): void
+  /** The primary is none any more, or there is none. */
+  noPrimary(report: HandshakeReport): void
+  /** There is a new control connection to the primary: it may be another version. @param hello its reply to HELLO. */
+  connected(connection: BackendConnection, hello: Buffer): void
+}
+
+/** One server, as it last described itself. */
+class Watched implements Node {
+  readonly address: Address
+  readonly name: string
+  readonly prober: Prober
+  report: HandshakeReport | null = null
+  replication: Replication | null = null
+  /** In the runtime's ms. */
+  reportedAt = 0
+  /** Only what was said since the last doubt counts. */
+  isMaster = false
+
+  /** @param judged hears of each answer, @param late of answers that do not come. */
+  constructor(
+    context: BackendContext,
+    address: Address,
+    isOneOfMany: boolean,
+    judged: (watched: Watched) => void,
+    late: (watched: Watched) => void,
+  ) {
+    this.address = address
+    this.name = addressText(address)
+    this.prober = new Prober(context, address, isOneOfMany, {
+      judged: (report, replication) => {
+        this.report = report
+        this.replication = replication ?? this.replication
+        this.reportedAt = context.runtime.now()
+        this.isMaster = report.result === HandshakeResult.Ready
+        judged(this)
+      },
+      late: () => late(this),
+    })
+  }
+
+  get saying(): string {
+    if (this.report === null) return 'no answer yet'
+    return this.isMaster ? 'master' : this.report.evidence
+  }
+}
+
+export class PrimaryWatch {
+  readonly #context: BackendContext
+  readonly #observer: PrimaryObserver
+  readonly #servers: readonly Watched[]
+  #accepted: Watched | null = null
+  /** The accepted primary stands: only a better one or its own word changes that. */
+  #isSure = false
+  #doubtedAt: number
+  #toldConnection: BackendConnection | null = null
+  #isMissingRightLogged = false
+
+  constructor(context: BackendContext, addresses: readonly Address[], observer: PrimaryObserver) {
+    this.#context = context
+    this.#observer = observer
+    this.#doubtedAt = context.runtime.now()
+    this.#servers = addresses.map((address) => {
+      return new Watched(
+        context,
+        address,
+        addresses.length > 1,
+        (watched) => this.#judged(watched),
+        (watched) => this.#late(watched),
+      )
+    })
+  }
+
+  /** The connection to the primary for commands that must not wait behind those of clients; null while there is none. */
+  get control(): BackendConnection | null {
+    return (this.#accepted ?? this.#servers[0]!).prober.control
+  }
+
+  start(): void {
+    for (const { prober } of this.#servers) prober.start()
+  }
+
+  close(): void {
+    for (const { prober } of this.#servers) prober.close()
+  }
+
+  /** What was said so far no longer counts: asks all servers, until one is accepted. */
+  doubt(): void {
+    if (this.#isSure) {
+      this.#isSure = false
+      this.#doubtedAt = this.#context.runtime.now()
+      for (const server of this.#servers) server.isMaster = false
+    }
+    this.hurry()
+  }
+
+  /** Asks for a fresh verdict soon. */
+  hurry(): void {
+    for (const { prober } of this.#servers) prober.hurry()
+  }
+
+  /** While the primary is silent another one may have been promoted: the others are asked until it has answered. */
+  #late(server: Watched): void {
+    if (server !== this.#accepted) return
+    for (const { prober } of this.#servers) if (prober !== server.prober) prober.hurry()
+  }
+
+  #judged(server: Watched): void {
+    const report = server.report!
+    if (this.#servers.length === 1) {
+      const isServing = server.isMaster || report.result === HandshakeResult.Unauthenticated
+      if (isServing) this.#accept(server, '', false)
+      else this.#refuse(report)
+      return
+    }
+    if (server.replication === null && server.isMaster) this.#logMissingRight()
+    if (server === this.#accepted && !server.isMaster && (this.#isSure || report.result !== HandshakeResult.Lost)) {
+      this.#refuse(report)
+      return
+    }
+    if (this.#isSure ? !server.isMaster : !this.#isComplete) return
+    const waitedMs = this.#context.runtime.now() - this.#doubtedAt
+    const isEmptyAllowed = this.#isSure ? false : waitedMs >= this.#context.config.emptyPrimaryWaitMs
+    const { primary, reason, isDataMissing } = judgePrimary(this.#servers, this.#accepted, isEmptyAllowed)
+    // Others have come up, and none of them is better: the accepted one stays as long as it says that it is a master.
+    if (primary === null && this.#isSure) return
+    if (primary === null)
+      this.#refuse({ result: HandshakeResult.NotPrimary, evidence: this.#evidence(reason), hello: null })
+    else if (primary !== this.#accepted || !this.#isSure || server === primary) {
+      this.#accept(primary as Watched, reason, isDataMissing)
+    }
+  }
+
+  /** Every server has answered since the doubt, or is known to be away, or has had its time. */
+  get #isComplete(): boolean {
+    if (this.#context.runtime.now() - this.#doubtedAt >= ANSWERS_MS) return true
+    return this.#servers.every(({ report, reportedAt }) => {
+      return report !== null && (reportedAt >= this.#doubtedAt || report.result === HandshakeResult.Lost)
+    })
+  }
+
+  #accept(server: Watched, reason: string, isDataMissing: boolean): void {
+    const former = this.#accepted
+    const isFormerDemoted = former?.report?.result === HandshakeResult.NotPrimary
+    this.#accepted = server
+    this.#isSure = true
+    for (const { prober } of this.#servers) prober.calm(prober === server.prober ? 1 : REPLICA_PACE)
+    const { control, hello } = server.prober
+    if (control !== null && hello !== null && control !== this.#toldConnection) {
+      this.#toldConnection = control
+      this.#observer.connected(control, hello)
+    }
+    this.#observer.accepted({
+      address: server.address,
+      isAuthenticationRequired: server.report!.result === HandshakeResult.Unauthenticated,
+      reason,
+      isDataMissing,
+      servers: this.#servers.length > 1 ? this.#sayings : undefined,
+      isFormerDemoted,
+    })
+  }
+
+  #refuse(report: HandshakeReport): void {
+    this.hurry()
+    this.#observer.noPrimary(report)
+  }
+
+  get #sayings(): Record<string, string> {
+    return Object.fromEntries(this.#servers.map(({ name, saying }) => [name, saying]))
+  }
+
+  #evidence(reason: string): string {
+    const sayings = this.#servers.map(({ name, saying }) => `${name}: ${saying}`).join('; ')
+    return `${reason} (${sayings})`
+  }
+
+  #logMissingRight(): void {
+    if (this.#isMissingRightLogged) return
+    this.#isMissingRightLogged = true
+    this.#context.log.warn(
+      {},
+      'the user may not ask INFO: of two masters the promoted one cannot be told; grant it with ACL SETUSER <user> +info',
+    )
+  }
+}

@@ -1,0 +1,48 @@
+// What a server says of its replication: which line of writes it takes part in, and whether it holds data at all.
+
+/** The fields of INFO's sections `replication` and `keyspace` that tell servers apart. */
+export interface Replication {
+  /** `master_replid`: names the line of writes it takes part in. A promotion or an empty start begins a new one. */
+  readonly line: string
+  /** `master_replid2`: the line it took part in before it was promoted or restarted. */
+  readonly formerLine: string
+  /** It is a replica, and connected to its master. */
+  readonly isFollowing: boolean
+  /** undefined when the user may not ask. */
+  readonly hasData: boolean | undefined
+}
+
+/**
+ * @param replication the text of `INFO replication`.
+ * @param keyspace the text of `INFO keyspace`; undefined when it could not be had.
+ * @returns null when the text names no line of writes.
+ */
+export function parseReplication(replication: string, keyspace: string | undefined): Replication | null {
+  const fields = new Map<string, string>()
+  for (const line of replication.split('\r\n')) {
+    const colon = line.indexOf(':')
+    if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1))
+  }
+  const line = fields.get('master_replid')
+  if (line === undefined) return null
+  return {
+    line,
+    formerLine: fields.get('master_replid2') ?? '',
+    isFollowing: fields.get('master_link_status') === 'up',
+    hasData: keyspace === undefined ? undefined : /^db\d+:keys=/m.test(keyspace),
+  }
+}
+
+/**
+ * True when `node` was promoted out of the line that `other`, a master, still writes. A line has one writer, so offsets need not be
+ * compared, and could not: the two were not asked at the same moment.
+ */
+export function isPromotedFrom(node: Replication, other: Replication): boolean {
+  return node.formerLine === other.line
+}
+
+/** True when the two have had no writes in common. */
+export function isForeign(one: Replication, other: Replication): boolean {
+  const lines = new Set([one.line, one.formerLine].filter((line) => /[1-9a-f]/.test(line)))
+  return !lines.has(other.line) && !lines.has(other.formerLine)
+}

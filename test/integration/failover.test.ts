@@ -1,0 +1,197 @@
+// Several servers, one of them the primary: the proxy finds it, follows it, and clients see a pause at most.
+
+import { afterEach, describe, expect, test } from 'vitest'
+import { connect, type RawClient } from '../support/raw-client.ts'
+import { availableServers, type RedisServer, type ServerKind, startRedis } from '../support/redis-server.ts'
+import { converse, pipeline } from '../support/stage.ts'
+import { type RunningProxy, startProxy } from '../support/start-proxy.ts'
+import { waitUntil } from '../support/wait-until.ts'
+
+const ok = '+OK\r\n'
+const replicaArguments = ['--repl-diskless-sync-delay', '0', '--save', '']
+
+/** A primary, replicas of it, and one proxy that knows all their addresses. */
+class Cluster {
+  servers: RedisServer[] = []
+  proxy!: RunningProxy
+  readonly #clients: RawClient[] = []
+
+  async begin(kind: ServerKind, count: number, environment: Readonly<Record<string, string>> = {}): Promise<void> {
+    const primary = await startRedis({ kind, arguments: replicaArguments })
+    const replicaOf = ['--replicaof', primary.host, String(primary.port)]
+    const replicas = Array.from({ length: count - 1 }, () =>
+      startRedis({ kind, arguments: [...replicaArguments, ...replicaOf] }),
+    )
+    this.servers = [primary, ...(await Promise.all(replicas))]
+    for (const replica of this.servers.slice(1))
+      await this.says(replica, /master_link_status:up/, 'INFO', 'replication')
+    this.proxy = await startProxy({
+      // The primary last: it has to be found.
+      RUSTEZE_BACKENDS: this.servers
+        .map((server) => server.addr)
+        .reverse()
+        .join(','),
+      RUSTEZE_HOLD: '20s',
+      ...environment,
+    })
+  }
+
+  async client(): Promise<RawClient> {
+    return this.#keep(await connect(this.proxy.port, 30_000))
+  }
+
+  async direct(server: RedisServer): Promise<RawClient> {
+    return this.#keep(await connect(server.port))
+  }
+
+  async says(server: RedisServer, pattern: RegExp, ...command: string[]): Promise<void> {
+    const direct = await this.direct(server)
+    await waitUntil(async () => pattern.test(await direct.ask(...command)), {
+      what: `${command} says ${pattern}`,
+      timeoutMs: 15_000,
+    })
+  }
+
+  /** Promotes one server; the others that are named follow it. */
+  async promote(server: RedisServer, ...followers: RedisServer[]): Promise<void> {
+    expect(await (await this.direct(server)).ask('REPLICAOF', 'NO', 'ONE')).toBe(ok)
+    for (const follower of followers) {
+      expect(await (await this.direct(follower)).ask('REPLICAOF', server.host, String(server.port))).toBe(ok)
+    }
+  }
+
+  #keep(client: RawClient): RawClient {
+    this.#clients.push(client)
+    return client
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#clients.splice(0).map((client) => client.close()))
+    await this.proxy.stop()
+    await Promise.all(this.servers.map((server) => server.stop()))
+  }
+}
+
+describe.each(availableServers())('failover (%s)', (kind) => {
+  const cluster = new Cluster()
+  afterEach(() => cluster.end())
+
+  test('the primary is found among replicas, and the log says what each server said', async () => {
+    await cluster.begin(kind, 3)
+    const client = await cluster.client()
+    expect(await converse(client, ['SET', 'a', '1'], ['INCR', 'a'])).toEqual([ok, ':2\r\n'])
+    const line = cluster.proxy.logLines.map((text) => JSON.parse(text)).find(({ message }) => /verified/.test(message))
+    const [primary, ...replicas] = cluster.servers.map((server) => server.addr)
+    expect(line).toMatchObject({ backend: primary, generation: 1, reason: 'the only master' })
+    expect(line.servers).toEqual({
+      [primary!]: 'master',
+      ...Object.fromEntries(replicas.map((replica) => [replica, expect.stringMatching(/replica|slave/)])),
+    })
+  })
+
+  test('a planned failover costs reads, writes, blocks, blocking pops and subscribers no error', async () => {
+    await cluster.begin(kind, 2)
+    const [old, next] = cluster.servers as [RedisServer, RedisServer]
+    const [blocked, listener, steps] = await Promise.all([cluster.client(), cluster.client(), cluster.client()])
+    blocked.send(['BLPOP', 'jobs', '0'])
+    expect(await listener.ask('SUBSCRIBE', 'news')).toMatch(/subscribe/)
+    expect(await converse(steps, ['MULTI'], ['INCR', 'steps'])).toEqual([ok, '+QUEUED\r\n'])
+    let isOver = false
+    const writers = Array.from({ length: 8 }, async (_, index) => {
+      const client = await cluster.client()
+      let rounds = 0
+      for (; !isOver; rounds++) {
+        const replies = await pipeline(
+          client,
+          ['INCR', `n${index}`],
+          ['GET', `n${index}`],
+          ['MULTI'],
+          ['INCR', `m${index}`],
+          ['EXEC'],
+        )
+        const count = rounds + 1
+        const text = String(count)
+        expect(replies).toEqual([
+          `:${count}\r\n`,
+          `$${text.length}\r\n${text}\r\n`,
+          ok,
+          '+QUEUED\r\n',
+          `*1\r\n:${count}\r\n`,
+        ])
+      }
+      return rounds
+    })
+    await Promise.race([Promise.all(writers), new Promise((resolve) => setTimeout(resolve, 300))])
+    expect(await (await cluster.direct(old)).ask('FAILOVER')).toBe(ok)
+    await cluster.proxy.logs(/"generation":2/, 15_000)
+    await Promise.race([Promise.all(writers), new Promise((resolve) => setTimeout(resolve, 300))])
+    isOver = true
+    expect(Math.min(...(await Promise.all(writers)))).toBeGreaterThan(0)
+    expect(await steps.ask('EXEC')).toBe('*1\r\n:1\r\n')
+    const last = await cluster.client()
+    expect(await last.ask('RPUSH', 'jobs', 'x')).toBe(':1\r\n')
+    expect((await blocked.readReply()).toString()).toBe('*2\r\n$4\r\njobs\r\n$1\r\nx\r\n')
+    expect(await last.ask('PUBLISH', 'news', 'late')).toBe(':1\r\n')
+    expect((await listener.readReply()).toString()).toMatch(/late/)
+    await cluster.says(next, /role:master/, 'INFO', 'replication')
+  })
+
+  test('a primary that is killed: clients stay, and go on with the promoted one', async () => {
+    await cluster.begin(kind, 3)
+    const [old, next, other] = cluster.servers as [RedisServer, RedisServer, RedisServer]
+    const client = await cluster.client()
+    expect(await converse(client, ['SET', 'kept', '1'], ['WAIT', '2', '2000'])).toEqual([ok, ':2\r\n'])
+    await old.kill()
+    client.send(['INCR', 'kept'])
+    await cluster.promote(next, other)
+    expect((await client.readReply()).toString()).toBe(':2\r\n')
+    expect(await (await cluster.direct(next)).ask('GET', 'kept')).toBe('$1\r\n2\r\n')
+    // What was acknowledged before was acknowledged by another primary.
+    expect(await client.ask('WAIT', '0', '10')).toMatch(/^:/)
+  })
+
+  test('a stale primary that wakes up gets no write', async () => {
+    await cluster.begin(kind, 2, { RUSTEZE_REPLY_TIMEOUT: '200ms', RUSTEZE_CONNECT_TIMEOUT: '200ms' })
+    const [old, next] = cluster.servers as [RedisServer, RedisServer]
+    const client = await cluster.client()
+    expect(await converse(client, ['SET', 'a', '1'], ['WAIT', '1', '2000'])).toEqual([ok, ':1\r\n'])
+    old.pause()
+    await cluster.promote(next)
+    await cluster.proxy.logs(/"generation":2/, 15_000)
+    expect(await client.ask('INCR', 'a')).toBe(':2\r\n')
+    old.resume()
+    await cluster.says(old, /role:master/, 'INFO', 'replication')
+    for (let count = 3; count < 30; count++) {
+      expect(await client.ask('INCR', 'a')).toBe(`:${count}\r\n`)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    expect(await (await cluster.direct(old)).ask('GET', 'a')).toBe('$1\r\n1\r\n')
+  })
+
+  test('a primary that comes back empty is not taken while a replica holds the data', async () => {
+    await cluster.begin(kind, 2)
+    const [old, next] = cluster.servers as [RedisServer, RedisServer]
+    const client = await cluster.client()
+    expect(await converse(client, ['SET', 'a', '1'], ['WAIT', '1', '2000'])).toEqual([ok, ':1\r\n'])
+    // Else it would throw its data away as soon as the empty one is back.
+    expect(await (await cluster.direct(next)).ask('REPLICAOF', '127.0.0.1', '1')).toBe(ok)
+    await old.kill()
+    await old.restart({ empty: true })
+    client.send(['GET', 'a'])
+    await cluster.proxy.logs(/the master is empty, and others hold data that it lacks/, 15_000)
+    await cluster.promote(next)
+    expect((await client.readReply()).toString()).toBe('$1\r\n1\r\n')
+  })
+
+  test('an empty primary is taken in the end, and the log complains', async () => {
+    await cluster.begin(kind, 2, { RUSTEZE_EMPTY_PRIMARY_WAIT: '1500ms' })
+    const [old, next] = cluster.servers as [RedisServer, RedisServer]
+    const client = await cluster.client()
+    expect(await converse(client, ['SET', 'a', '1'], ['WAIT', '1', '2000'])).toEqual([ok, ':1\r\n'])
+    expect(await (await cluster.direct(next)).ask('REPLICAOF', '127.0.0.1', '1')).toBe(ok)
+    await old.kill()
+    await old.restart({ empty: true })
+    expect(await client.ask('GET', 'a')).toBe('$-1\r\n')
+    await cluster.proxy.logs(/"level":"?(50|error)"?.*the primary is empty/)
+  })
+})
