@@ -1,4 +1,5 @@
-// Bundles src/main.ts with everything it imports into dist/rusteze.mjs, one file that Node 24 runs alone.
+// Bundles src/main.ts with everything it imports into dist/rusteze.mjs, which Node 24 runs alone; beside it dist/kubeconfig.mjs, which
+// it loads only outside of a cluster, so that no pod has it in memory.
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -19,10 +20,32 @@ const versionOnly = {
   },
 }
 
-const { outputFiles } = await build({
+/** @type {import('esbuild').Plugin} */
+const kubeconfigAside = {
+  name: 'kubeconfig-aside',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/kubeconfig\.ts$/ }, () => ({ path: './kubeconfig.mjs', external: true }))
+  },
+}
+
+/** Of the client for Kubernetes only what is used: its thousands of models have no side effects, though they do not say so. @type {import('esbuild').Plugin} */
+const onlyWhatIsUsed = {
+  name: 'only-what-is-used',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^\./ }, async ({ path, pluginData, ...options }) => {
+      if (pluginData === onlyWhatIsUsed || !/@kubernetes.client-node/.test(options.importer)) return undefined
+      const { importer, resolveDir, kind } = options
+      return {
+        ...(await resolve(path, { importer, resolveDir, kind, pluginData: onlyWhatIsUsed })),
+        sideEffects: false,
+      }
+    })
+  },
+}
+
+/** @type {import('esbuild').BuildOptions} */
+const common = {
   absWorkingDir: root,
-  entryPoints: ['src/main.ts'],
-  outfile: bundlePath,
   write: false,
   bundle: true,
   format: 'esm',
@@ -37,12 +60,27 @@ const require = createRequireForBundle(import.meta.url)`,
   // Node keeps the text in memory: without comments and blanks it is a third less. Names stay, for stack traces.
   minifyWhitespace: true,
   lineLimit: 160,
-  plugins: [versionOnly],
   logLevel: 'warning',
-})
+}
 
-// Put in place whole: another start or test may be about to run it.
 mkdirSync(dirname(bundlePath), { recursive: true })
-const aside = `${bundlePath}.${process.pid}`
-writeFileSync(aside, /** @type {import('esbuild').OutputFile} */ (outputFiles[0]).contents)
-renameSync(aside, bundlePath)
+const bundles = [
+  {
+    entryPoints: ['src/discovery/kubeconfig.ts'],
+    outfile: join(dirname(bundlePath), 'kubeconfig.mjs'),
+    plugins: [versionOnly, onlyWhatIsUsed],
+  },
+  { entryPoints: ['src/main.ts'], outfile: bundlePath, plugins: [versionOnly, kubeconfigAside] },
+]
+for (const bundle of bundles) {
+  // Packages that others would use if they were installed.
+  const { outputFiles = [] } = await build({
+    ...common,
+    ...bundle,
+    external: ['bufferutil', 'utf-8-validate', 'supports-color'],
+  })
+  // Put in place whole: another start or test may be about to run it.
+  const aside = `${bundle.outfile}.${process.pid}`
+  writeFileSync(aside, /** @type {import('esbuild').OutputFile} */ (outputFiles[0]).contents)
+  renameSync(aside, bundle.outfile)
+}

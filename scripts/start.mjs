@@ -85,7 +85,7 @@ async function serve(args) {
 
 function isBackendConfigured() {
   const names = Object.keys(process.env)
-  return names.some((name) => /^RUSTEZE_(BACKENDS$|BACKEND_(USERNAME|PASSWORD|TLS))/.test(name))
+  return names.some((name) => /^RUSTEZE_(SERVICE$|BACKENDS$|BACKEND_(USERNAME|PASSWORD|TLS))/.test(name))
 }
 
 /**

@@ -12,7 +12,9 @@ import type { Proxy } from './client/proxy.ts'
 import type { Services } from './client/services.ts'
 import { kindsWithout } from './command/classify.ts'
 import { builtInEntries, CommandTable } from './command/table.ts'
+import type { ServiceName } from './config/service-name.ts'
 import type { Config } from './config.ts'
+import { ServiceWatch } from './discovery/service-watch.ts'
 import { Drain } from './operations/drain.ts'
 import type { Log } from './operations/log.ts'
 import { memoryCeiling } from './operations/memory-ceiling.ts'
@@ -54,7 +56,7 @@ export function startApp({ config, runtime, log }: AppOptions): App {
   const table = new LearnCommands(log, (entries) => {
     services.commands = new CommandTable(entries, kindOf)
   })
-  const shard = new Shard(context, config.backends, (connection, hello) => table.connected(connection, hello))
+  const shard = new Shard(context, (connection, hello) => table.connected(connection, hello))
   const hold = new Hold(runtime, turn, config)
   const clients = new Map<number, Proxy>()
   const services: Services = {
@@ -77,7 +79,18 @@ export function startApp({ config, runtime, log }: AppOptions): App {
   const manager = new ConnectionManager(services, clients, ceiling, () => table.want())
   const tending = runtime.every(TEND_MS, () => shard.tend(runtime.now()))
 
-  shard.start()
+  const discovery = config.service && followService(config.service)
+  if (discovery === undefined) shard.follow(config.backends.map((address) => ({ address, uid: '' })))
+
+  function followService(service: ServiceName): ServiceWatch {
+    const watch = new ServiceWatch(config, service, runtime, log, (endpoints) => {
+      shard.follow(endpoints.map(({ host, port, uid }) => ({ address: { host, port }, uid })))
+      turn.settle()
+    })
+    void watch.run()
+    return watch
+  }
+
   let draining: Drain | undefined
   let drained: Promise<void> | undefined
   return {
@@ -90,6 +103,7 @@ export function startApp({ config, runtime, log }: AppOptions): App {
           if (clientsLeft > 0) log.warn({ clients: clientsLeft }, 'clients were still connected at the deadline')
           manager.closeAll()
           tending.cancel()
+          discovery?.stop()
           hold.close()
           shard.close()
           credentials.close()

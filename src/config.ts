@@ -5,6 +5,7 @@ import { checkTogether } from './config/cross-checks.ts'
 import { renderHelp } from './config/help.ts'
 import type { ConfigError, Environment, SettingDefinition, ValuesOf } from './config/read-settings.ts'
 import { readSettings } from './config/read-settings.ts'
+import { serviceName } from './config/service-name.ts'
 import type { SettingType } from './config/setting-types.ts'
 import {
   commandNames,
@@ -49,6 +50,11 @@ const listening = {
 }
 
 const backend = {
+  service: setting('SERVICE', optional(serviceName()), '', {
+    sentence: 'The Service of Kubernetes that leads to the servers, primary and replicas: [namespace/]service[:port].',
+    reason:
+      'Without it the servers are those of RUSTEZE_BACKENDS. The namespace is that of the pod, the port is found by its name.',
+  }),
   backends: setting('BACKENDS', backendLocation(), '127.0.0.1:6379', {
     sentence:
       'The servers, primary and replicas, separated by commas: host, host:port, [v6]:port, unix:/path, or all in one redis://user:password@host:port,host:port/0 (rediss:// for TLS).',
@@ -254,7 +260,7 @@ export type SettingValues = ValuesOf<typeof definitions>
 
 /** What the whole program is told, frozen: one property for each setting, with the parts of a backend URL sorted into theirs. */
 export interface Config extends Omit<SettingValues, 'backends'> {
-  /** The servers among which the primary is; at least one. */
+  /** The servers among which the primary is; at least one, and unused where there is a Service. */
   readonly backends: readonly BackendAddress[]
   /** The database in which clients start, from the path of a backend URL. */
   readonly backendDatabase: number

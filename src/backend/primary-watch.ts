@@ -34,9 +34,17 @@ export interface PrimaryObserver {
   connected(connection: BackendConnection, hello: Buffer): void
 }
 
+/** Where one server is. */
+export interface Place {
+  readonly address: Address
+  /** Tells a new server at an address from the one that had it before; '' where nothing does. */
+  readonly uid: string
+}
+
 /** One server, as it last described itself. */
 class Watched implements Node {
   readonly address: Address
+  readonly uid: string
   readonly name: string
   readonly prober: Prober
   report: HandshakeReport | null = null
@@ -49,12 +57,13 @@ class Watched implements Node {
   /** @param judged hears of each answer, @param late of answers that do not come. */
   constructor(
     context: BackendContext,
-    address: Address,
-    isOneOfMany: boolean,
+    { address, uid }: Place,
+    isOneOfMany: () => boolean,
     judged: (watched: Watched) => void,
     late: (watched: Watched) => void,
   ) {
     this.address = address
+    this.uid = uid
     this.name = addressText(address)
     this.prober = new Prober(context, address, isOneOfMany, {
       judged: (report, replication) => {
@@ -77,7 +86,7 @@ class Watched implements Node {
 export class PrimaryWatch {
   readonly #context: BackendContext
   readonly #observer: PrimaryObserver
-  readonly #servers: readonly Watched[]
+  #servers: readonly Watched[] = []
   #accepted: Watched | null = null
   /** The accepted primary stands: only a better one or its own word changes that. */
   #isSure = false
@@ -85,28 +94,50 @@ export class PrimaryWatch {
   #toldConnection: BackendConnection | null = null
   #isMissingRightLogged = false
 
-  constructor(context: BackendContext, addresses: readonly Address[], observer: PrimaryObserver) {
+  constructor(context: BackendContext, observer: PrimaryObserver) {
     this.#context = context
     this.#observer = observer
     this.#doubtedAt = context.runtime.now()
-    this.#servers = addresses.map((address) => {
-      return new Watched(
-        context,
-        address,
-        addresses.length > 1,
-        (watched) => this.#judged(watched),
-        (watched) => this.#late(watched),
-      )
-    })
   }
 
   /** The connection to the primary for commands that must not wait behind those of clients; null while there is none. */
   get control(): BackendConnection | null {
-    return (this.#accepted ?? this.#servers[0]!).prober.control
+    return (this.#accepted ?? this.#servers[0])?.prober.control ?? null
   }
 
-  start(): void {
-    for (const { prober } of this.#servers) prober.start()
+  /** Of all servers, for the log. */
+  get names(): string {
+    return this.#servers.map(({ name }) => name).join(', ')
+  }
+
+  /** The servers among which the primary is, from now on. None at all is no news: those known so far are still asked. */
+  follow(places: readonly Place[]): void {
+    if (places.length === 0) return
+    const former = this.#servers
+    const kept = (place: Place) => {
+      return former.find((server) => server.name === addressText(place.address) && server.uid === place.uid)
+    }
+    this.#servers = places.map((place) => kept(place) ?? this.#watch(place))
+    for (const server of former) if (!this.#servers.includes(server)) server.prober.close()
+    for (const server of this.#servers) if (!former.includes(server)) server.prober.start()
+    if (this.#accepted === null || this.#servers.includes(this.#accepted)) return
+    const { name } = this.#accepted
+    this.#accepted = null
+    this.#refuse({
+      result: HandshakeResult.NotPrimary,
+      evidence: `${name} is no longer among the servers`,
+      hello: null,
+    })
+  }
+
+  #watch(place: Place): Watched {
+    return new Watched(
+      this.#context,
+      place,
+      () => this.#servers.length > 1,
+      (watched) => this.#judged(watched),
+      (watched) => this.#late(watched),
+    )
   }
 
   close(): void {

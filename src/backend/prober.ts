@@ -25,7 +25,7 @@ export class Prober {
   readonly #context: BackendContext
   readonly #address: Address
   /** It is one of several servers: which of them is the primary may depend on what they have replicated. */
-  readonly #asksReplication: boolean
+  readonly #asksReplication: () => boolean
   readonly #observer: ProbeObserver
   readonly #backoff: Backoff
   #connection: BackendConnection | null = null
@@ -41,7 +41,7 @@ export class Prober {
   /** The server's reply to HELLO on the newest connection that stands. */
   hello: Buffer | null = null
 
-  constructor(context: BackendContext, address: Address, asksReplication: boolean, observer: ProbeObserver) {
+  constructor(context: BackendContext, address: Address, asksReplication: () => boolean, observer: ProbeObserver) {
     this.#context = context
     this.#address = address
     this.#asksReplication = asksReplication
@@ -109,7 +109,7 @@ export class Prober {
     connection.state = ConnectionState.Ready
     this.#backoff.reset()
     this.hello = report.hello
-    if (this.#asksReplication && report.result !== HandshakeResult.Unauthenticated) this.#probe()
+    if (this.#asksReplication() && report.result !== HandshakeResult.Unauthenticated) this.#probe()
     else this.#finish(report, null)
   }
 
@@ -148,7 +148,7 @@ export class Prober {
     ask(connection, ['HELLO'], (reply) => {
       hello = reply
     })
-    if (this.#asksReplication) {
+    if (this.#asksReplication()) {
       for (const section of ['replication', 'keyspace']) {
         ask(connection, ['INFO', section], (reply) => {
           const isText = reply !== null && errorText(reply) === undefined

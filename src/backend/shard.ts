@@ -5,7 +5,7 @@ import type { BackendConnection } from './backend-connection.ts'
 import { addressText, type BackendContext } from './backend-context.ts'
 import { type HandshakeReport, HandshakeResult, type Identity } from './handshake.ts'
 import { Pool } from './pool.ts'
-import { PrimaryWatch, type Verdict } from './primary-watch.ts'
+import { type Place, PrimaryWatch, type Verdict } from './primary-watch.ts'
 
 /**
  *     Holding ──verified──▶ Serving(n) ──refusal, connection lost──▶ Suspect ──still primary──▶ Serving(n)
@@ -39,35 +39,28 @@ export class Shard {
   /** Since when it does not serve, in the runtime's ms. */
   notServingSince: number
   readonly #context: BackendContext
-  /** Of the primary accepted last; before that, the first one that was named. */
-  #address: Address
+  /** Of the primary accepted last; null before the first one. */
+  #address: Address | null = null
   readonly #watch: PrimaryWatch
   readonly #pools = new Map<string, Pool>()
   readonly #waiters = new Set<ShardWaiter>()
   /** What was logged last, so that the same trouble is one line. */
   #evidence = ''
 
-  /**
-   * @param addresses of the servers among which the primary is.
-   * @param connected hears of each new control connection to the primary, with the server's HELLO reply.
-   */
-  constructor(
-    context: BackendContext,
-    addresses: readonly Address[],
-    connected: (connection: BackendConnection, hello: Buffer) => void,
-  ) {
+  /** @param connected hears of each new control connection to the primary, with the server's HELLO reply. */
+  constructor(context: BackendContext, connected: (connection: BackendConnection, hello: Buffer) => void) {
     this.#context = context
-    this.#address = addresses[0]!
     this.notServingSince = context.runtime.now()
-    this.#watch = new PrimaryWatch(context, addresses, {
+    this.#watch = new PrimaryWatch(context, {
       accepted: (verdict) => this.#accepted(verdict),
       noPrimary: (report) => this.#noPrimary(report),
       connected,
     })
   }
 
+  /** Of the primary; to be asked only once there was one. */
   get address(): Address {
-    return this.#address
+    return this.#address!
   }
 
   /** See {@link PrimaryWatch.control}. */
@@ -75,8 +68,9 @@ export class Shard {
     return this.#watch.control
   }
 
-  start(): void {
-    this.#watch.start()
+  /** See {@link PrimaryWatch.follow}. */
+  follow(places: readonly Place[]): void {
+    this.#watch.follow(places)
   }
 
   close(): void {
@@ -121,7 +115,7 @@ export class Shard {
   suspect(evidence: string): void {
     if (this.isServing) {
       this.#leaveServing(ShardState.Suspect)
-      this.#context.log.warn({ backend: addressText(this.#address), evidence }, 'primary is suspect, commands wait')
+      this.#context.log.warn({ backend: addressText(this.address), evidence }, 'primary is suspect, commands wait')
     }
     this.#watch.doubt()
   }
@@ -134,7 +128,8 @@ export class Shard {
   #accepted(verdict: Verdict): void {
     this.isAuthenticationRequired = verdict.isAuthenticationRequired
     this.#evidence = ''
-    if (verdict.address !== this.#address) this.#switchTo(verdict)
+    if (this.#address === null) this.#address = verdict.address
+    else if (verdict.address !== this.#address) this.#switchTo(verdict)
     if (!this.isServing) this.#serve(verdict)
     const waiters = [...this.#waiters]
     this.#waiters.clear()
@@ -157,7 +152,7 @@ export class Shard {
 
   #serve({ reason, servers, isDataMissing }: Verdict): void {
     const { log, runtime } = this.#context
-    const backend = addressText(this.#address)
+    const backend = addressText(this.address)
     if (this.state === ShardState.Holding) {
       this.generation++
       const seconds = Math.round(runtime.now() - this.notServingSince) / 1000
@@ -178,10 +173,8 @@ export class Shard {
     }
     if (this.#evidence !== report.evidence) {
       this.#evidence = report.evidence
-      this.#context.log.warn(
-        { backend: addressText(this.#address), evidence: report.evidence },
-        'no primary, commands wait',
-      )
+      const backend = this.#address === null ? this.#watch.names : addressText(this.#address)
+      this.#context.log.warn({ backend, evidence: report.evidence }, 'no primary, commands wait')
     }
     if (this.isServing || this.state === ShardState.Suspect) this.#leaveServing(ShardState.Holding)
     // What was verified for the old generation may carry nothing new; what is in flight is still answered.

@@ -14,6 +14,7 @@ export interface Findings {
 export function checkTogether(values: Values, environment: Environment): Findings {
   const errors = [
     ...listenErrors(values),
+    ...serviceErrors(values, environment),
     ...credentialErrors(values),
     ...tlsErrors(values, environment),
     ...orderErrors(values, environment),
@@ -47,6 +48,19 @@ function listenErrors(values: Values): ConfigError[] {
     })
   }
   return errors
+}
+
+function serviceErrors({ service }: Values, environment: Environment): ConfigError[] {
+  const { RUSTEZE_SERVICE: value } = environment
+  if (service === undefined || !isGiven(environment, 'RUSTEZE_BACKENDS')) return []
+  return [
+    {
+      variable: 'RUSTEZE_SERVICE',
+      value,
+      problem: 'RUSTEZE_BACKENDS names servers as well',
+      mend: 'Remove one of the two; credentials go into RUSTEZE_BACKEND_USERNAME and RUSTEZE_BACKEND_PASSWORD_FILE.',
+    },
+  ]
 }
 
 function credentialErrors(values: Values): ConfigError[] {

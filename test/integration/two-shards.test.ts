@@ -39,7 +39,7 @@ async function startTwoShards(ports: readonly [number, number]) {
   const credentials = new Credentials(config, runtime, log)
   const { ownIdentity, tls, clientPassword } = credentials
   const context: BackendContext = { config, runtime, turn, log, ownIdentity, tls }
-  const shards = ports.map((port) => new Shard(context, [{ host: '127.0.0.1', port }], () => {}))
+  const shards = ports.map(() => new Shard(context, () => {}))
   const router: Router = { shards, route: (request) => shards[isSecond(request) ? 1 : 0]! }
   const hold = new Hold(runtime, turn, config)
   const clients = new Map<number, Proxy>()
@@ -52,7 +52,8 @@ async function startTwoShards(ports: readonly [number, number]) {
     uncertain: () => {},
   }
   const manager = new ConnectionManager(services, clients, totalmem())
-  for (const shard of shards) shard.start()
+  for (const [index, port] of ports.entries())
+    shards[index]!.follow([{ address: { host: '127.0.0.1', port }, uid: '' }])
   const [address] = await manager.listen([{ host: '127.0.0.1', port: 0 }])
   return {
     port: (address as { port: number }).port,

@@ -5,6 +5,7 @@ import { describeConfigError } from '../../src/config/read-settings.ts'
 import { type Config, parseConfig } from '../../src/config.ts'
 import { createLog, type Log } from '../../src/operations/log.ts'
 import { nodeRuntime } from '../../src/runtime/node-runtime.ts'
+import type { Runtime } from '../../src/runtime/runtime.ts'
 import { waitUntil } from './wait-until.ts'
 
 export type RunningProxy = {
@@ -29,14 +30,14 @@ const testDefaults = {
 /** @param environment settings as in a shell; RUSTEZE_BACKENDS is the one that nearly every test gives. */
 export async function startProxy(
   environment: Readonly<Record<string, string>>,
-  { log }: { readonly log?: Log } = {},
+  { log, runtime = nodeRuntime }: { readonly log?: Log; readonly runtime?: Runtime } = {},
 ): Promise<RunningProxy> {
   const parsed = parseConfig({ ...testDefaults, ...environment })
   if ('errors' in parsed) throw new Error(parsed.errors.map(describeConfigError).join('\n'))
   const { config } = parsed
   const logLines: string[] = []
   const collector = createLog(config.logLevel, 'json', { write: (line) => logLines.push(line) })
-  const app = startApp({ config, runtime: nodeRuntime, log: log ?? collector })
+  const app = startApp({ config, runtime, log: log ?? collector })
   const addresses = await app.listening
   const port = addresses.find((address) => 'port' in address)?.port ?? 0
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { isLoopbackHost, isSameEndpoint, listenAddresses } from '../../src/config/addresses.ts'
 import { backendLocation } from '../../src/config/backend-location.ts'
+import { serviceName } from '../../src/config/service-name.ts'
 
 const NOTHING_SAID = { isTls: false, username: undefined, password: undefined, database: undefined }
 
@@ -173,5 +174,28 @@ describe('location of the backend', () => {
     const parsed = backendLocation().parse(text)
     expect(parsed).toHaveProperty('mend')
     expect(JSON.stringify(parsed) + backendLocation().print(text)).not.toMatch(/SECRET|CRET/)
+  })
+})
+
+describe('name of a Service', () => {
+  test.each([
+    ['redis', { namespace: undefined, service: 'redis', port: undefined }],
+    ['data/redis', { namespace: 'data', service: 'redis', port: undefined }],
+    ['data/redis:tcp-redis', { namespace: 'data', service: 'redis', port: 'tcp-redis' }],
+    ['redis:6379', { namespace: undefined, service: 'redis', port: 6379 }],
+  ])('%s', (text, value) => {
+    expect(serviceName().parse(text)).toEqual({ value })
+  })
+
+  test.each([
+    ['', 'it is not the name of a Service'],
+    ['a/b/c', 'it is not the name of a Service'],
+    ['redis:', 'it is not the name of a Service'],
+    ['Redis', 'names in Kubernetes are lower-case letters, digits and hyphens'],
+    ['redis.data.svc', 'names in Kubernetes are lower-case letters, digits and hyphens'],
+    ['redis:0', 'its port is not a port number'],
+    ['redis:TCP', 'its port is neither a number nor a name'],
+  ])('%j: %s', (text, problem) => {
+    expect(serviceName().parse(text)).toHaveProperty('problem', problem)
   })
 })

@@ -10,6 +10,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   config: ['config.ts'],
   command: [],
   topology: [],
+  discovery: ['runtime', 'topology', 'config.ts', 'config/service-name.ts', 'operations/log.ts'],
   backend: ['resp', 'runtime', 'command', 'topology', 'config.ts', 'operations/log.ts'],
   route: ['resp', 'runtime', 'command', 'backend'],
   client: ['resp', 'runtime', 'command', 'backend', 'route', 'config.ts', 'errors.ts', 'operations/log.ts'],

@@ -1,0 +1,135 @@
+// Talks to the API server: one request per connection, credentials read anew for each, so that rotated ones are simply used.
+// HTTPS is loaded with the first request: a proxy without a Service has no use for its memory.
+import { readFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import type { RequestOptions } from 'node:https'
+
+/** Where the API server is and how to log in; re-read for each request. */
+export interface ApiAccess {
+  /** As `https://host:port`. */
+  readonly server: string
+  /** Options of node:https: CA, client certificate, headers. */
+  readonly options: RequestOptions
+}
+
+export type ReadAccess = () => Promise<ApiAccess>
+
+/** The API server answered, but not with what was asked for. */
+export class ApiError extends Error {
+  readonly status: number
+  /** From `Retry-After`; undefined without one. */
+  readonly retryAfterMs: number | undefined
+
+  constructor(status: number, message: string, retryAfterMs?: number) {
+    super(message)
+    this.status = status
+    this.retryAfterMs = retryAfterMs
+  }
+}
+
+/** Named so by Kubernetes in every pod. */
+const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
+const CONNECT_TIMEOUT_MS = 5000
+/** A list that takes longer is asked for again. */
+const ANSWER_TIMEOUT_MS = 30_000
+/** client-go's interval: a dead peer is noticed even where bookmarks are missing. */
+const KEEPALIVE_MS = 15_000
+/** An EndpointSlice with the 1000 endpoints it may have takes 0.5 MB. */
+const MAX_ANSWER_BYTES = 32 * 1024 * 1024
+
+/** Inside a pod: the service account's token and CA. Undefined outside. */
+export function inClusterAccess(environment: Readonly<Record<string, string | undefined>>): ReadAccess | undefined {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = environment
+  if (!host || !port) return undefined
+  const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return async () => ({
+    server,
+    options: {
+      ca: readFileSync(`${SERVICE_ACCOUNT}/ca.crt`),
+      headers: { authorization: `Bearer ${readFileSync(`${SERVICE_ACCOUNT}/token`, 'utf8').trim()}` },
+    },
+  })
+}
+
+/** The namespace of this pod; undefined outside of one. */
+export function ownNamespace(): string | undefined {
+  try {
+    return readFileSync(`${SERVICE_ACCOUNT}/namespace`, 'utf8').trim()
+  } catch {
+    // No file, no pod.
+    return undefined
+  }
+}
+
+export class KubernetesApi {
+  readonly #access: ReadAccess
+
+  constructor(access: ReadAccess) {
+    this.#access = access
+  }
+
+  /** @throws ApiError for any status but 200, else what the connection failed of. */
+  async get(path: string, signal: AbortSignal): Promise<unknown> {
+    const response = await this.#open(path, signal, ANSWER_TIMEOUT_MS)
+    return JSON.parse(await textOf(response))
+  }
+
+  /**
+   * The lines of a watch, until the server ends it.
+   * @param heard is called with each arrival of bytes.
+   * @throws like {@link get}.
+   */
+  async *lines(path: string, signal: AbortSignal, heard: () => void): AsyncGenerator<string> {
+    const response = await this.#open(path, signal, 0)
+    let rest = ''
+    response.setEncoding('utf8')
+    for await (const chunk of response as AsyncIterable<string>) {
+      heard()
+      rest += chunk
+      if (rest.length > MAX_ANSWER_BYTES) throw new Error('a line of the watch is too long')
+      const lines = rest.split('\n')
+      rest = lines.pop()!
+      yield* lines
+    }
+  }
+
+  async #open(path: string, signal: AbortSignal, answerTimeoutMs: number): Promise<IncomingMessage> {
+    const { server, options } = await this.#access()
+    signal.throwIfAborted()
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const request = process
+        .getBuiltinModule('node:https')
+        .get(`${server}${path}`, { ...options, agent: false, signal }, resolve)
+      request.on('error', reject)
+      request.setTimeout(CONNECT_TIMEOUT_MS, () => request.destroy(new Error('no answer from the API server')))
+      request.on('socket', (socket) => {
+        socket.setKeepAlive(true, KEEPALIVE_MS)
+        socket.on('secureConnect', () => request.setTimeout(answerTimeoutMs))
+      })
+    })
+    if (response.statusCode === 200) return response
+    const seconds = Number(response.headers['retry-after'])
+    const message = messageOf(await textOf(response))
+    throw new ApiError(response.statusCode!, message, seconds > 0 ? seconds * 1000 : undefined)
+  }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  let text = ''
+  response.setEncoding('utf8')
+  for await (const chunk of response as AsyncIterable<string>) {
+    text += chunk
+    if (text.length > MAX_ANSWER_BYTES) throw new Error('the answer of the API server is too long')
+  }
+  return text
+}
+
+/** The message of a Status object, or the text itself. */
+function messageOf(text: string): string {
+  try {
+    const { message } = JSON.parse(text) as { message?: string }
+    return message ?? text
+  } catch {
+    return text.slice(0, 200)
+  }
+}

@@ -1,0 +1,199 @@
+// Keeps a copy of the EndpointSlices of one Service: lists them, watches them, and never lets a broken watch take anything away.
+import type { Runtime, Timer } from '../runtime/runtime.ts'
+import type { EndpointSlice } from '../topology/endpoint-slices.ts'
+import { ApiError } from './kubernetes-api.ts'
+
+/** What the reflector needs of the API server. */
+export interface SliceApi {
+  get(path: string, signal: AbortSignal): Promise<unknown>
+  lines(path: string, signal: AbortSignal, heard: () => void): AsyncIterable<string>
+}
+
+export interface ReflectorObserver {
+  /** All slices as they are now, after each list and each burst of events. */
+  changed(slices: readonly EndpointSlice[]): void
+  /** The API server cannot be asked; what was known stays. @param status of its answer, 0 when there was none. */
+  failed(status: number, message: string): void
+}
+
+interface SliceList {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string }
+  readonly items: readonly EndpointSlice[]
+}
+
+interface WatchEvent {
+  readonly type: string
+  readonly object: EndpointSlice & { readonly code?: number; readonly message?: string }
+}
+
+/** A failover is several updates of slices: so long is waited for the others, in ms. */
+const BURST_MS = 50
+/** client-go's own: 0.8 s, doubled up to 30 s, with full jitter. */
+const BACKOFF_MS = { first: 800, most: 30_000 }
+/** After so long without a failure the backoff begins anew. */
+const HEALTHY_MS = 120_000
+/** A right that is missing is not given back within seconds. */
+const FORBIDDEN_PAUSE_MS = 60_000
+/** Servers send a bookmark every minute: one and a half of that without a byte is a dead connection. */
+const SILENCE_MS = 90_000
+/** The server ends a watch after a random time in this range, so that not all clients come back at once. */
+const WATCH_SECONDS = { least: 300, most: 600 }
+/** Even a watch that looks alive is not trusted for longer. */
+const RELIST_MS = { least: 600_000, most: 900_000 }
+/** A watch that ends sooner without an event has failed. */
+const SHORT_WATCH_MS = 1000
+
+export class Reflector {
+  readonly #api: SliceApi
+  readonly #runtime: Runtime
+  readonly #path: string
+  readonly #selector: string
+  readonly #observer: ReflectorObserver
+  readonly #abort = new AbortController()
+  #slices = new Map<string, EndpointSlice>()
+  #version = ''
+  #relistAt = 0
+  #backoffMs = BACKOFF_MS.first
+  #failedAt = 0
+  #burst: Timer | null = null
+
+  constructor(api: SliceApi, runtime: Runtime, namespace: string, service: string, observer: ReflectorObserver) {
+    this.#api = api
+    this.#runtime = runtime
+    this.#path = `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices`
+    this.#selector = `labelSelector=${encodeURIComponent(`kubernetes.io/service-name=${service}`)}`
+    this.#observer = observer
+  }
+
+  /** Runs until {@link stop}; never rejects. */
+  async run(): Promise<void> {
+    const { signal } = this.#abort
+    while (!signal.aborted) {
+      try {
+        if (this.#version === '' || this.#runtime.now() >= this.#relistAt) await this.#list()
+        await this.#watch()
+      } catch (error) {
+        if (!signal.aborted) await this.#pause(this.#afterFailure(error))
+      }
+    }
+  }
+
+  /** Nothing is published after this call. */
+  stop(): void {
+    this.#abort.abort()
+    this.#burst?.cancel()
+  }
+
+  async #list(): Promise<void> {
+    const slices = new Map<string, EndpointSlice>()
+    let next = ''
+    let list: SliceList
+    do {
+      const path = `${this.#path}?${this.#selector}${next && `&continue=${encodeURIComponent(next)}`}`
+      list = (await this.#api.get(path, this.#abort.signal)) as SliceList
+      for (const slice of list.items) slices.set(slice.metadata.name, slice)
+      next = list.metadata.continue ?? ''
+    } while (next !== '')
+    this.#version = list.metadata.resourceVersion
+    this.#relistAt = this.#runtime.now() + this.#between(RELIST_MS)
+    // All at once: what is no longer listed is gone.
+    this.#slices = slices
+    this.#publish()
+  }
+
+  async #watch(): Promise<void> {
+    const query = [
+      this.#selector,
+      'watch=true',
+      'allowWatchBookmarks=true',
+      `resourceVersion=${encodeURIComponent(this.#version)}`,
+      `timeoutSeconds=${Math.round(this.#between(WATCH_SECONDS))}`,
+    ]
+    const beganAt = this.#runtime.now()
+    let heardAt = beganAt
+    let hasEvents = false
+    const silence = new AbortController()
+    const watchdog = this.#runtime.every(SILENCE_MS / 6, () => {
+      if (this.#runtime.now() - heardAt > SILENCE_MS) silence.abort(new Error('the watch fell silent'))
+    })
+    try {
+      const signal = AbortSignal.any([this.#abort.signal, silence.signal])
+      const heard = () => {
+        heardAt = this.#runtime.now()
+      }
+      for await (const line of this.#api.lines(`${this.#path}?${query.join('&')}`, signal, heard)) {
+        hasEvents = true
+        this.#event(line)
+      }
+    } finally {
+      watchdog.cancel()
+    }
+    if (!hasEvents && this.#runtime.now() - beganAt < SHORT_WATCH_MS) throw new Error('the watch was ended at once')
+  }
+
+  #event(line: string): void {
+    const { type, object } = this.#parse(line)
+    if (type === 'ERROR') {
+      this.#version = ''
+      throw new ApiError(object.code ?? 500, object.message ?? 'the watch ended with an error')
+    }
+    this.#version = object.metadata.resourceVersion ?? this.#version
+    if (type === 'BOOKMARK') return
+    if (type === 'DELETED') this.#slices.delete(object.metadata.name)
+    else this.#slices.set(object.metadata.name, object)
+    this.#burst ??= this.#runtime.after(BURST_MS, () => this.#publish())
+  }
+
+  #parse(line: string): WatchEvent {
+    try {
+      return JSON.parse(line) as WatchEvent
+    } catch (error) {
+      // What it said is lost: only a list can tell.
+      this.#version = ''
+      throw error
+    }
+  }
+
+  #publish(): void {
+    this.#burst?.cancel()
+    this.#burst = null
+    this.#observer.changed([...this.#slices.values()])
+  }
+
+  /** @returns how long to wait before trying again, in ms. */
+  #afterFailure(error: unknown): number {
+    const status = error instanceof ApiError ? error.status : 0
+    const now = this.#runtime.now()
+    // The version is too old, or of a server that is ahead of this one: a fresh list helps, and at once the first time.
+    const isVersionGone = status === 410 || status === 504
+    if (status !== 0) this.#version = ''
+    if (now - this.#failedAt > HEALTHY_MS) this.#backoffMs = BACKOFF_MS.first
+    const isFirst = this.#backoffMs === BACKOFF_MS.first
+    this.#failedAt = now
+    const backoffMs = this.#backoffMs
+    this.#backoffMs = Math.min(BACKOFF_MS.most, backoffMs * 2)
+    // The token may just have been rotated: it is read anew.
+    if (isFirst && (isVersionGone || status === 401)) return 0
+    this.#observer.failed(status, error instanceof Error ? error.message : String(error))
+    if (status === 403 || status === 404) return FORBIDDEN_PAUSE_MS * (0.8 + 0.4 * this.#runtime.random())
+    if (error instanceof ApiError && error.retryAfterMs !== undefined) return error.retryAfterMs
+    return backoffMs * this.#runtime.random()
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { signal } = this.#abort
+    return new Promise((resolve) => {
+      const end = () => {
+        timer.cancel()
+        signal.removeEventListener('abort', end)
+        resolve()
+      }
+      const timer = this.#runtime.after(ms, end)
+      signal.addEventListener('abort', end)
+    })
+  }
+
+  #between({ least, most }: { least: number; most: number }): number {
+    return least + (most - least) * this.#runtime.random()
+  }
+}

@@ -1,0 +1,115 @@
+// Which servers the EndpointSlices of a Service name, and on which port.
+import { describe, expect, test } from 'vitest'
+import { type EndpointSlice, endpointsOf } from '../../src/topology/endpoint-slices.ts'
+
+function slice(ports: NonNullable<EndpointSlice['ports']>, ...hosts: string[]): EndpointSlice {
+  return {
+    metadata: { name: 's' },
+    addressType: 'IPv4',
+    ports,
+    endpoints: hosts.map((host) => ({ addresses: [host] })),
+  }
+}
+
+function places(slices: EndpointSlice[], wanted?: string | number, isTls = false): string[] {
+  return endpointsOf(slices, wanted, isTls).map(({ host, port }) => `${host}:${port}`)
+}
+
+describe('the port', () => {
+  const metrics = { name: 'http-metrics', port: 9121 }
+  test.each([
+    ['the only one', [{ name: 'anything', port: 7000 }], 7000],
+    ['without a name', [{ name: '', port: 7000 }], 7000],
+    ['beside metrics', [metrics, { name: 'anything', port: 7000 }], 7000],
+    [
+      'named as charts do',
+      [
+        { name: 'http', port: 80 },
+        { name: 'tcp-redis', port: 7000 },
+      ],
+      7000,
+    ],
+    [
+      'beside Sentinel',
+      [
+        { name: 'tcp-sentinel', port: 26379 },
+        { name: 'tcp-redis', port: 7000 },
+      ],
+      7000,
+    ],
+    [
+      'beside the bus of a cluster',
+      [
+        { name: 'tcp', port: 6379 },
+        { name: 'redis-bus', port: 16379 },
+      ],
+      6379,
+    ],
+    [
+      'known by its number',
+      [
+        { name: 'a', port: 1 },
+        { name: 'b', port: 6379 },
+      ],
+      6379,
+    ],
+    ['all ports', [{ name: '', port: null }], 6379],
+    ['none named', [], 6379],
+  ])('%s', (_, ports, expected) => {
+    expect(places([slice(ports, '10.0.0.1')])).toEqual([`10.0.0.1:${expected}`])
+  })
+
+  test('metrics alone is none of Redis', () => {
+    expect(places([slice([metrics], '10.0.0.1')])).toEqual([])
+  })
+
+  test('of TLS only where TLS is spoken', () => {
+    const both = [
+      { name: 'tcp-server', port: 6379 },
+      { name: 'server-tls', port: 6380 },
+    ]
+    expect(places([slice(both, 'a')], undefined, true)).toEqual(['a:6380'])
+    expect(places([slice(both, 'a')])).toEqual(['a:6379'])
+  })
+
+  test('as wished, by name or number', () => {
+    const ports = [metrics, { name: 'mine', port: 7000 }]
+    expect(places([slice(ports, 'a')], 'mine')).toEqual(['a:7000'])
+    expect(places([slice(ports, 'a')], 'other')).toEqual([])
+    expect(places([slice(ports, 'a')], 7001)).toEqual(['a:7001'])
+  })
+})
+
+describe('the servers', () => {
+  const redis = [{ name: 'redis', port: 6379 }]
+
+  test('of all slices, each once, in one order', () => {
+    const one = slice(redis, '10.0.0.2', '10.0.0.1')
+    const other = slice([{ name: 'redis', port: 6380 }], '10.0.0.3')
+    const expected = ['10.0.0.1:6379', '10.0.0.2:6379', '10.0.0.3:6380']
+    expect(places([one, other, slice(redis, '10.0.0.1')])).toEqual(expected)
+    expect(places([other, slice(redis, '10.0.0.1'), one])).toEqual(expected)
+  })
+
+  test('of two families each pod once, IPv4 first; a name is no address', () => {
+    const pod = (host: string, uid: string) => ({ addresses: [host], targetRef: { uid } })
+    const v6 = { ...slice(redis), addressType: 'IPv6', endpoints: [pod('fd00::1', 'a'), pod('fd00::2', 'b')] }
+    const v4 = { ...slice(redis), endpoints: [pod('10.0.0.1', 'a')] }
+    const named = { ...slice(redis, 'redis.example'), addressType: 'FQDN' }
+    expect(places([v6, named, v4])).toEqual(['10.0.0.1:6379', 'fd00::2:6379'])
+    expect(places([v6])).toEqual(['fd00::1:6379', 'fd00::2:6379'])
+  })
+
+  test('none in the placeholder of an empty Service, and none where nothing is written', () => {
+    expect(places([{ metadata: { name: 's' }, addressType: 'IPv4', endpoints: null, ports: null }])).toEqual([])
+    expect(places([{ metadata: { name: 's' }, endpoints: [{}] }])).toEqual([])
+    expect(places([])).toEqual([])
+  })
+
+  test('zone and pod are kept', () => {
+    const endpoints = [{ addresses: ['10.0.0.1', '10.0.0.9'], targetRef: { uid: 'u' }, zone: 'z' }]
+    expect(endpointsOf([{ ...slice(redis), endpoints }], undefined, false)).toEqual([
+      { host: '10.0.0.1', port: 6379, uid: 'u', zone: 'z' },
+    ])
+  })
+})
