@@ -54,7 +54,13 @@ export class SmallWorld {
 
   async start(settings: Partial<ProxySettings> = {}): Promise<this> {
     await this.redis.start()
-    const place = { runtime: this.#proxyRuntime(), listen: PROXY, backend: BACKEND, trace: () => {} }
+    const place = {
+      runtime: this.#proxyRuntime(),
+      listen: PROXY,
+      backend: BACKEND,
+      replica: undefined,
+      trace: () => {},
+    }
     this.#proxy = await startRealProxy({ ...place, settings: { ...SETTINGS, ...settings } })
     await this.pass(50)
     return this

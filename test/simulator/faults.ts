@@ -7,6 +7,8 @@ import type { Link } from './virtual-pipe.ts'
 /** What a fault may lay hands on. */
 export interface FaultWorld extends World {
   readonly redis: ModelRedis
+  /** undefined in a world with one server. */
+  readonly replica: ModelRedis | undefined
   readonly network: VirtualNetwork
   readonly backendLink: Link
 }
@@ -185,7 +187,42 @@ export const FAULT_KINDS = {
     begin: ({ redis }) => redis.store.scripts.clear(),
     end: nothing,
   },
+  /** As a planned failover: the former primary lives on as a replica; and back again. */
+  switchOver: {
+    weight: 5,
+    excusesErrors: true,
+    longestMs: 2500,
+    begin: ({ redis, replica }) => {
+      redis.demote()
+      replica!.promote()
+    },
+    end: ({ redis, replica }) => {
+      replica!.demote()
+      redis.promote()
+    },
+  },
+  /** The primary dies, the replica is promoted; the former primary comes back as a replica, and is promoted again. */
+  failOver: {
+    weight: 5,
+    excusesErrors: true,
+    longestMs: 2500,
+    begin: ({ redis, replica, clock, random }) => {
+      redis.kill()
+      redis.role = 'replica'
+      clock.after(random.between(0, 800), () => {
+        if (redis.role === 'replica') replica!.promote()
+      })
+    },
+    end: ({ redis, replica }) => {
+      replica!.demote()
+      redis.promote()
+      void redis.start()
+    },
+  },
 } satisfies Record<string, FaultKind>
+
+/** Faults of worlds with two servers. */
+export const REPLICA_FAULTS: ReadonlySet<string> = new Set(['switchOver', 'failOver'])
 
 export type FaultName = keyof typeof FAULT_KINDS
 

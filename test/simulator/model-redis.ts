@@ -18,7 +18,8 @@ interface Blocked {
 }
 
 export class ModelRedis {
-  readonly store = new ModelStore()
+  /** Shared with a replica that is never behind. */
+  readonly store: ModelStore
   readonly clock: VirtualClock
   readonly commands: ReadonlyMap<string, ModelCommand> = new Map(
     Object.entries({ ...DATA_COMMANDS, ...SESSION_COMMANDS }),
@@ -56,7 +57,8 @@ export class ModelRedis {
   readonly #waiting = new Set<ModelConnection>()
   #hooks: { commandsLeft: number; run: () => void }[] = []
 
-  constructor(world: World, runtime: Runtime, address: Address) {
+  constructor(world: World, runtime: Runtime, address: Address, store: ModelStore = new ModelStore()) {
+    this.store = store
     this.#world = world
     this.#runtime = runtime
     this.#address = address

@@ -119,7 +119,7 @@ function information({ server }: ModelConnection): string {
     'redis_mode:standalone',
     `loading:${server.refusal === 'LOADING' ? 1 : 0}`,
     `role:${server.role === 'replica' ? 'slave' : 'master'}`,
-    'connected_slaves:1',
+    ...(server.role === 'replica' ? ['master_link_status:up'] : ['connected_slaves:1']),
     'master_replid:0123456789012345678901234567890123456789',
     'master_repl_offset:1000',
   ]

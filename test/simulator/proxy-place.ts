@@ -17,6 +17,8 @@ export interface ProxyPlace {
   readonly runtime: Runtime
   readonly listen: HostAndPort
   readonly backend: HostAndPort
+  /** undefined where there is one server. */
+  readonly replica: HostAndPort | undefined
   readonly settings: ProxySettings
   trace(line: () => string): void
 }

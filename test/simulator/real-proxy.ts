@@ -2,13 +2,18 @@
 import { startApp } from '../../src/app.ts'
 import { parseConfig } from '../../src/config.ts'
 import type { Log } from '../../src/operations/log.ts'
-import type { ProxyPlace, SimulatedProxy } from './proxy-place.ts'
+import type { ProxyPlace, SimulatedProxy, StartProxy } from './proxy-place.ts'
+
+/** The world of a seed: every second one has a replica. */
+export function realWorld(seed: number): { readonly startProxy: StartProxy; readonly hasReplica: boolean } {
+  return { startProxy: startRealProxy, hasReplica: seed % 2 === 0 }
+}
 
 export async function startRealProxy(place: ProxyPlace): Promise<SimulatedProxy> {
-  const { listen, backend, settings, runtime } = place
+  const { listen, backend, replica, settings, runtime } = place
   const parsed = parseConfig({
     RUSTEZE_LISTEN: `${listen.host}:${listen.port}`,
-    RUSTEZE_BACKENDS: `${backend.host}:${backend.port}`,
+    RUSTEZE_BACKENDS: [replica, backend].flatMap((each) => (each ? `${each.host}:${each.port}` : [])).join(),
     RUSTEZE_SHARED_CONNECTIONS: String(settings.sharedConnections),
     RUSTEZE_HOLD: `${settings.holdMs}ms`,
     RUSTEZE_CONNECT_TIMEOUT: `${settings.connectTimeoutMs}ms`,

@@ -1,6 +1,6 @@
 // The whole proxy in simulated worlds, one per seed; a seed that fails says how to replay it.
 import { describe, expect, test } from 'vitest'
-import { startRealProxy } from './real-proxy.ts'
+import { realWorld } from './real-proxy.ts'
 import { replayCommand } from './simulate.ts'
 import { simulate } from './simulation.ts'
 
@@ -12,8 +12,8 @@ const PATIENCE_PER_SEED_MS = 2000
 
 describe('the proxy', () => {
   test('runs a seed the same way each time: nothing in it depends on the real world', async () => {
-    const first = await simulate(3, { startProxy: startRealProxy })
-    expect(await simulate(3, { startProxy: startRealProxy })).toEqual(first)
+    const first = await simulate(4, realWorld(4))
+    expect(await simulate(4, realWorld(4))).toEqual(first)
   })
 
   for (let first = 1; first <= SEEDS; first += SEEDS_PER_TEST) {
@@ -22,7 +22,7 @@ describe('the proxy', () => {
       timeout: SEEDS_PER_TEST * PATIENCE_PER_SEED_MS,
     }, async () => {
       for (let seed = first; seed <= last; seed++) {
-        const { violations } = await simulate(seed, { startProxy: startRealProxy })
+        const { violations } = await simulate(seed, realWorld(seed))
         expect(violations, replayCommand(seed)).toEqual([])
       }
     })

@@ -1,7 +1,7 @@
 // Runs seeds against the real proxy: `--seed 123 [--trace]` replays one, `--seeds 1..2000` runs many and says how to replay the bad ones.
 import { parseArgs } from 'node:util'
 import type { FaultName } from './faults.ts'
-import { startRealProxy } from './real-proxy.ts'
+import { realWorld } from './real-proxy.ts'
 import { type Outcome, type SimulationOptions, simulate } from './simulation.ts'
 
 const USAGE = `usage: node test/simulator/simulate.ts --seed 123 [--trace] | --seeds 1..2000
@@ -37,8 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const first = Number(range[1])
   const last = Number(range[2] ?? first)
-  const options: SimulationOptions = {
-    startProxy: startRealProxy,
+  const options: Omit<SimulationOptions, 'startProxy'> = {
     ...(values.faults === undefined ? {} : { faults: listOf(values.faults) as FaultName[] }),
     ...(values.workloads === undefined ? {} : { workloads: listOf(values.workloads) }),
     ...(values.clients === undefined ? {} : { clients: Number(values.clients) }),
@@ -46,7 +45,7 @@ async function main(args: readonly string[]): Promise<number> {
   }
   let failed = 0
   for (let seed = first; seed <= last; seed++) {
-    const outcome = await simulate(seed, options)
+    const outcome = await simulate(seed, { ...realWorld(seed), ...options })
     if (outcome.violations.length > 0) {
       failed++
       tellFailure(outcome)

@@ -1,6 +1,14 @@
 // Builds a whole world from one seed (network, model Redis, the proxy, clients and faults), lets it run, and says what went wrong.
 import { type ClientWorld, SimulatedClient } from './client-model.ts'
-import { FAULT_KINDS, type Fault, type FaultName, type FaultWorld, planFaults, scheduleFaults } from './faults.ts'
+import {
+  FAULT_KINDS,
+  type Fault,
+  type FaultName,
+  type FaultWorld,
+  planFaults,
+  REPLICA_FAULTS,
+  scheduleFaults,
+} from './faults.ts'
 import { Ledger } from './ledger.ts'
 import { ModelRedis } from './model-redis.ts'
 import {
@@ -23,6 +31,8 @@ export interface SimulationOptions {
   readonly faults?: readonly FaultName[]
   readonly workloads?: readonly string[]
   readonly clients?: number
+  /** There is a second server, which can be promoted. */
+  readonly hasReplica?: boolean
   /** The server never closes idle connections, for proxies that do not keep them alive. */
   readonly isPatient?: boolean
   /** Fewer clients, less traffic and fewer faults; the seed decides when it is left out. */
@@ -56,6 +66,7 @@ const SMALL_THINK_MS = 400
 const MOST_VIOLATIONS = 10
 const PROXY: HostAndPort = { host: '127.0.0.1', port: 6380 }
 const BACKEND: HostAndPort = { host: '10.0.0.2', port: 6379 }
+const REPLICA: HostAndPort = { host: '10.0.0.3', port: 6379 }
 /** What one read and one reply may add to a limit. */
 const SLACK_BYTES = 256 * 1024
 
@@ -97,12 +108,18 @@ class Simulation {
 
   async run(): Promise<Outcome> {
     const random = this.#random.fork()
-    const { redis } = this.#world
+    const { redis, replica } = this.#world
     const settings = chooseSettings(random)
     const closesIdle = random.chance(0.3) && this.#options.isPatient !== true
     if (closesIdle) redis.idleTimeoutMs = 2 * settings.backendPingMs + 1500
     for (const name of ['role', 'info']) if (random.chance(0.2)) redis.denied.add(name)
-    const names = this.#options.faults ?? (Object.keys(FAULT_KINDS) as FaultName[])
+    const possible = (Object.keys(FAULT_KINDS) as FaultName[]).filter((name) => replica || !REPLICA_FAULTS.has(name))
+    const names = this.#options.faults ?? possible
+    if (replica !== undefined) {
+      replica.idleTimeoutMs = redis.idleTimeoutMs
+      for (const name of redis.denied) replica.denied.add(name)
+      await replica.start()
+    }
     const faults =
       names.length === 0 || random.chance(0.15)
         ? []
@@ -141,6 +158,7 @@ class Simulation {
       runtime: virtualRuntime('proxy', this.#clock, network, this.#random.fork()),
       listen: PROXY,
       backend: BACKEND,
+      replica: this.#world.replica && REPLICA,
       settings,
       trace: this.#world.trace,
     }
@@ -235,9 +253,7 @@ class Simulation {
   #endExcuse(fault: Fault): void {
     const excuse = this.#openExcuses.get(fault)
     if (excuse === undefined) return
-    // After a restart the data may still be loading.
-    excuse.toMs =
-      this.#clock.nowMs + RECOVERY_MS + (fault.name === 'restartLoading' || fault.name === 'loseData' ? 1500 : 0)
+    excuse.toMs = this.#clock.nowMs + RECOVERY_MS + aftermathMs(fault.name)
   }
 
   /** Looks now and then how much the proxy holds for each client. */
@@ -294,10 +310,22 @@ class Simulation {
     })
     network.setLink(BACKEND, backendLink)
     const redis = new ModelRedis(base, virtualRuntime('redis', this.#clock, network, random.fork()), BACKEND)
+    let replica: ModelRedis | undefined
+    if (this.#options.hasReplica) {
+      network.setLink(REPLICA, makeLink({ ...cuts, maxLatencyMs: slowestMs }))
+      replica = new ModelRedis(
+        base,
+        virtualRuntime('replica', this.#clock, network, random.fork()),
+        REPLICA,
+        redis.store,
+      )
+      replica.role = 'replica'
+    }
     return {
       ...base,
       network,
       redis,
+      replica,
       backendLink,
       proxyAddress: PROXY,
       ledger: new Ledger(),
@@ -343,4 +371,12 @@ class Simulation {
       },
     }
   }
+}
+
+/** How much longer than usual clients may hear of it. */
+function aftermathMs(name: FaultName): number {
+  // After a restart the data may still be loading.
+  if (name === 'restartLoading' || name === 'loseData') return 1500
+  // What a demoted server does not answer is waited for as long as the longest hold.
+  return REPLICA_FAULTS.has(name) ? 5000 : 0
 }
