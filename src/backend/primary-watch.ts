@@ -49,8 +49,9 @@ class Watched implements Node {
   readonly prober: Prober
   report: HandshakeReport | null = null
   replication: Replication | null = null
-  /** In the runtime's ms. */
+  /** In the runtime's ms, as all times here. */
   reportedAt = 0
+  readonly knownSince: number
   /** Only what was said since the last doubt counts. */
   isMaster = false
 
@@ -64,6 +65,7 @@ class Watched implements Node {
   ) {
     this.address = address
     this.uid = uid
+    this.knownSince = context.runtime.now()
     this.name = addressText(address)
     this.prober = new Prober(context, address, isOneOfMany, {
       judged: (report, replication) => {
@@ -179,23 +181,21 @@ export class PrimaryWatch {
       return
     }
     if (this.#isSure ? !server.isMaster : !this.#isComplete) return
-    const waitedMs = this.#context.runtime.now() - this.#doubtedAt
-    const isEmptyAllowed = this.#isSure ? false : waitedMs >= this.#context.config.emptyPrimaryWaitMs
+    const isEmptyAllowed = this.#context.runtime.now() - this.#doubtedAt >= this.#context.config.emptyPrimaryWaitMs
     const { primary, reason, isDataMissing } = judgePrimary(this.#servers, this.#accepted, isEmptyAllowed)
-    // Others have come up, and none of them is better: the accepted one stays as long as it says that it is a master.
-    if (primary === null && this.#isSure) return
-    if (primary === null)
-      this.#refuse({ result: HandshakeResult.NotPrimary, evidence: this.#evidence(reason), hello: null })
-    else if (primary !== this.#accepted || !this.#isSure || server === primary) {
-      this.#accept(primary as Watched, reason, isDataMissing)
-    }
+    if (this.#isSure && (primary === null || primary === this.#accepted)) {
+      // None of the others is better: the accepted one stays as long as it says that it is a master.
+      if (server === this.#accepted) this.#accept(server, reason, isDataMissing)
+    } else if (primary !== null) this.#accept(primary as Watched, reason, isDataMissing)
+    else this.#refuse({ result: HandshakeResult.NotPrimary, evidence: this.#evidence(reason), hello: null })
   }
 
   /** Every server has answered since the doubt, or is known to be away, or has had its time. */
   get #isComplete(): boolean {
-    if (this.#context.runtime.now() - this.#doubtedAt >= ANSWERS_MS) return true
-    return this.#servers.every(({ report, reportedAt }) => {
-      return report !== null && (reportedAt >= this.#doubtedAt || report.result === HandshakeResult.Lost)
+    const now = this.#context.runtime.now()
+    return this.#servers.every(({ report, reportedAt, knownSince }) => {
+      if (report !== null && (reportedAt >= this.#doubtedAt || report.result === HandshakeResult.Lost)) return true
+      return now - Math.max(this.#doubtedAt, knownSince) >= ANSWERS_MS
     })
   }
 
