@@ -2,6 +2,7 @@
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { binaryVariable, obtainServer, serverKinds } from './servers.mjs'
@@ -34,6 +35,11 @@ async function test(args) {
   for (const tool of ['redis-cli', 'redis-benchmark', 'openssl']) {
     const isAbsent = spawnSync(tool, ['--version'], { stdio: 'ignore' }).error !== undefined
     if (isAbsent) say(`no ${tool} here, tests that need it are skipped`)
+  }
+  if (!existsSync(join(env.KUBEBUILDER_ASSETS ?? '', 'kube-apiserver'))) {
+    say(
+      'no Kubernetes API server here (KUBEBUILDER_ASSETS names no directory with kube-apiserver), tests that need one are skipped',
+    )
   }
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const child = spawn(node, [vitest, 'run', ...args], { cwd: root, env, stdio: 'inherit' })
