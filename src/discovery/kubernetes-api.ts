@@ -76,11 +76,12 @@ export class KubernetesApi {
 
   /**
    * The lines of a watch, until the server ends it.
-   * @param heard is called with each arrival of bytes.
+   * @param heard is called when the server accepts, and with each arrival of bytes.
    * @throws like {@link get}.
    */
   async *lines(path: string, signal: AbortSignal, heard: () => void): AsyncGenerator<string> {
     const response = await this.#open(path, signal, 0)
+    heard()
     let rest = ''
     response.setEncoding('utf8')
     for await (const chunk of response as AsyncIterable<string>) {

@@ -12,6 +12,8 @@ export interface SliceApi {
 export interface ReflectorObserver {
   /** All slices as they are now, after each list and each burst of events. */
   changed(slices: readonly EndpointSlice[]): void
+  /** The API server answers. */
+  works(): void
   /** The API server cannot be asked; what was known stays. @param status of its answer, 0 when there was none. */
   failed(status: number, message: string): void
 }
@@ -36,6 +38,8 @@ const HEALTHY_MS = 120_000
 const FORBIDDEN_PAUSE_MS = 60_000
 /** Servers send a bookmark every minute: one and a half of that without a byte is a dead connection. */
 const SILENCE_MS = 90_000
+/** A server that sends none ends each watch before this. */
+const SILENCE_WITHOUT_BOOKMARKS_MS = 630_000
 /** The server ends a watch after a random time in this range, so that not all clients come back at once. */
 const WATCH_SECONDS = { least: 300, most: 600 }
 /** Even a watch that looks alive is not trusted for longer. */
@@ -55,6 +59,7 @@ export class Reflector {
   #relistAt = 0
   #backoffMs = BACKOFF_MS.first
   #failedAt = 0
+  #hasBookmarks = false
   #burst: Timer | null = null
 
   constructor(api: SliceApi, runtime: Runtime, namespace: string, service: string, observer: ReflectorObserver) {
@@ -98,6 +103,7 @@ export class Reflector {
     this.#relistAt = this.#runtime.now() + this.#between(RELIST_MS)
     // All at once: what is no longer listed is gone.
     this.#slices = slices
+    this.#observer.works()
     this.#publish()
   }
 
@@ -114,12 +120,14 @@ export class Reflector {
     let hasEvents = false
     const silence = new AbortController()
     const watchdog = this.#runtime.every(SILENCE_MS / 6, () => {
-      if (this.#runtime.now() - heardAt > SILENCE_MS) silence.abort(new Error('the watch fell silent'))
+      const limitMs = this.#hasBookmarks ? SILENCE_MS : SILENCE_WITHOUT_BOOKMARKS_MS
+      if (this.#runtime.now() - heardAt > limitMs) silence.abort(new Error('the watch fell silent'))
     })
     try {
       const signal = AbortSignal.any([this.#abort.signal, silence.signal])
       const heard = () => {
         heardAt = this.#runtime.now()
+        this.#observer.works()
       }
       for await (const line of this.#api.lines(`${this.#path}?${query.join('&')}`, signal, heard)) {
         hasEvents = true
@@ -138,7 +146,10 @@ export class Reflector {
       throw new ApiError(object.code ?? 500, object.message ?? 'the watch ended with an error')
     }
     this.#version = object.metadata.resourceVersion ?? this.#version
-    if (type === 'BOOKMARK') return
+    if (type === 'BOOKMARK') {
+      this.#hasBookmarks = true
+      return
+    }
     if (type === 'DELETED') this.#slices.delete(object.metadata.name)
     else this.#slices.set(object.metadata.name, object)
     this.#burst ??= this.#runtime.after(BURST_MS, () => this.#publish())

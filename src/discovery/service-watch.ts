@@ -51,6 +51,7 @@ export class ServiceWatch {
     const { service } = this.#service
     this.#reflector = new Reflector(new KubernetesApi(access), this.#runtime, this.#namespace, service, {
       changed: (slices) => this.#changed(slices),
+      works: () => this.#works(),
       failed: (status, message) => this.#failed(status, message),
     })
     await this.#reflector.run()
@@ -76,9 +77,12 @@ export class ServiceWatch {
     }
   }
 
-  #changed(slices: readonly EndpointSlice[]): void {
+  #works(): void {
     if (this.#trouble !== '') this.#log.info({ service: this.#name }, 'the API server answers, its watch is in use')
     this.#trouble = ''
+  }
+
+  #changed(slices: readonly EndpointSlice[]): void {
     this.#isListed = true
     this.#dns?.stop()
     this.#dns = null

@@ -137,6 +137,7 @@ describe.skipIf(!hasKubernetes)('a Service (skipped without KUBEBUILDER_ASSETS)'
     await api.startApiServer()
     await api.call('PUT', `${SLICES}/redis-a`, slice('redis-a', next))
     await api.compact()
+    await proxy!.logs(/the API server answers, its watch is in use/, 40_000)
     await proxy!.logs(/"generation":2/, 40_000)
     expect(await connected.ask('SET', 'a', 'next')).toBe(ok)
     expect(await direct(next, 'GET', 'a')).toBe('$4\r\nnext\r\n')
