@@ -9,6 +9,8 @@ import { Prober } from './prober.ts'
 
 /** So long is waited for answers of all servers before those that came are judged, in ms. */
 const ANSWERS_MS = 1000
+/** A log line quotes so many servers, masters first. */
+const QUOTED_SERVERS = 16
 /** While all is steady, the others are asked as many times more rarely than the primary. */
 const REPLICA_PACE = 3
 
@@ -19,7 +21,7 @@ export interface Verdict {
   /** '' where there is but one server to choose. */
   readonly reason: string
   readonly isDataMissing: boolean
-  /** What each server said, by address; undefined where there is but one. */
+  /** What the servers said, by address; undefined where there is but one. */
   readonly servers: Readonly<Record<string, string>> | undefined
   /** The primary before this one answers, and says that it is none any more. */
   readonly isFormerDemoted: boolean
@@ -107,9 +109,9 @@ export class PrimaryWatch {
     return (this.#accepted ?? this.#servers[0])?.prober.control ?? null
   }
 
-  /** Of all servers, for the log. */
+  /** Of the servers, for the log. */
   get names(): string {
-    return this.#servers.map(({ name }) => name).join(', ')
+    return this.#quoted.map(({ name }) => name).join(', ')
   }
 
   /** The servers among which the primary is, from now on. None at all is no news: those known so far are still asked. */
@@ -226,12 +228,18 @@ export class PrimaryWatch {
   }
 
   get #sayings(): Record<string, string> {
-    return Object.fromEntries(this.#servers.map(({ name, saying }) => [name, saying]))
+    return Object.fromEntries(this.#quoted.map(({ name, saying }) => [name, saying]))
   }
 
   #evidence(reason: string): string {
-    const sayings = this.#servers.map(({ name, saying }) => `${name}: ${saying}`).join('; ')
+    const sayings = this.#quoted.map(({ name, saying }) => `${name}: ${saying}`).join('; ')
     return `${reason} (${sayings})`
+  }
+
+  get #quoted(): Watched[] {
+    return this.#servers
+      .toSorted((one, other) => Number(other.isMaster) - Number(one.isMaster))
+      .slice(0, QUOTED_SERVERS)
   }
 
   #logMissingRight(): void {

@@ -11,6 +11,8 @@ import { Reflector } from './reflector.ts'
 import { ServiceDns } from './service-dns.ts'
 
 const REDIS_PORT = 6379
+/** A log line quotes so many servers. */
+const QUOTED_SERVERS = 16
 
 export class ServiceWatch {
   readonly #config: Config
@@ -93,8 +95,8 @@ export class ServiceWatch {
     const servers = endpoints.map(({ host, port }) => `${host}:${port}`)
     if (servers.join() !== this.#servers?.join()) {
       const known = this.#servers ?? []
-      const added = servers.filter((server) => !known.includes(server))
-      const removed = known.filter((server) => !servers.includes(server))
+      const added = servers.filter((server) => !known.includes(server)).slice(0, QUOTED_SERVERS)
+      const removed = known.filter((server) => !servers.includes(server)).slice(0, QUOTED_SERVERS)
       this.#servers = servers
       const facts = { service: this.#name, source, added, removed, count: servers.length }
       if (servers.length > 0) this.#log.info(facts, 'servers of the Service changed')
