@@ -80,11 +80,11 @@ export function startApp({ config, runtime, log }: AppOptions): App {
   const tending = runtime.every(TEND_MS, () => shard.tend(runtime.now()))
 
   const discovery = config.service && followService(config.service)
-  if (discovery === undefined) shard.follow(config.backends.map((address) => ({ address, uid: '' })))
+  if (discovery === undefined) shard.follow(config.backends.map((address) => ({ address, uid: '', zone: undefined })))
 
   function followService(service: ServiceName): ServiceWatch {
     const watch = new ServiceWatch(config, service, runtime, log, (endpoints) => {
-      shard.follow(endpoints.map(({ host, port, uid }) => ({ address: { host, port }, uid })))
+      shard.follow(endpoints.map(({ host, port, uid, zone }) => ({ address: { host, port }, uid, zone })))
       turn.settle()
     })
     void watch.run()

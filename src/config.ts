@@ -196,6 +196,20 @@ const failover = {
     sentence: 'How long an empty primary is not taken while another of RUSTEZE_BACKENDS holds data that it lacks.',
     reason: 'A primary that lost its disk comes back before its replica is promoted; Sentinel takes a few seconds.',
   }),
+  readFrom: setting('READ_FROM', oneOf('primary', 'prefer-replica', 'replica'), 'primary', {
+    sentence:
+      'Where reads go: the primary, a fresh replica if there is one, or fresh replicas only. A client always sees its own writes.',
+    reason:
+      'A replica lags, so another client may read what was true a moment ago; only the application knows if that is right.',
+  }),
+  replicaMaxLagMs: setting('REPLICA_MAX_LAG', duration({ minMs: 1 }), '5s', {
+    sentence: 'A replica is read from only if it has all writes that are older than this.',
+    reason: 'A few times RUSTEZE_PROBE, by which lag is measured.',
+  }),
+  zone: setting('ZONE', optional(word()), '', {
+    sentence: 'The zone this runs in: replicas of the same zone are read from first, where EndpointSlices name zones.',
+    reason: 'All replicas alike.',
+  }),
   uncertain: setting('UNCERTAIN', oneOf('error', 'close'), 'error', {
     sentence: 'What a client gets whose command may have been executed: an UNCERTAIN error, or a closed connection.',
     reason: 'Many client libraries send again after a close, which doubles writes.',

@@ -5,6 +5,11 @@ export function noPrimary(holdMs: number): string {
   return `MASTERDOWN Link with MASTER is down (rusteze: no confirmed primary for ${(holdMs / 1000).toFixed(1)} s)`
 }
 
+/** The same for reads that may go to replicas only. */
+export function noReplica(holdMs: number): string {
+  return `MASTERDOWN Link with MASTER is down (rusteze: no fresh replica for ${(holdMs / 1000).toFixed(1)} s; see RUSTEZE_READ_FROM)`
+}
+
 export const UNCERTAIN = 'UNCERTAIN backend connection lost; the command may have been executed'
 
 /** A request that was only sent in part cannot have run. */

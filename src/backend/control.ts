@@ -23,6 +23,7 @@ const ownCommand: Command = {
   movableKeys: false,
   subcommands: undefined,
   repeatable: false,
+  isReplicaRead: false,
   kind: 0,
 }
 

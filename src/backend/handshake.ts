@@ -20,7 +20,9 @@ export const HandshakeResult = {
   Ready: 'ready',
   /** The server wants a password and we have none: it answers -NOAUTH to everything, which is what clients should hear. */
   Unauthenticated: 'unauthenticated',
-  /** A server, but no primary that may carry writes now (replica, loading). */
+  /** A loaded replica: it may be read from if its data is fresh. */
+  Replica: 'replica',
+  /** A server, but of no use now: it loads its data, or knows no primary. */
   NotPrimary: 'not primary',
   /** The server refuses this user, database or protocol. */
   Refused: 'refused',
@@ -87,12 +89,12 @@ function judge(hello: Buffer | null, selected: Buffer | null, pong: Buffer | nul
 export function judgeRole(hello: Buffer, pong: Buffer): HandshakeReport {
   const role = helloField(hello, 'role')
   const trouble = errorText(pong)
-  if (role !== undefined && role !== 'master') {
-    return { result: HandshakeResult.NotPrimary, evidence: `its role is ${role}`, hello }
-  }
-  // -BUSY is a server at work; -NOPERM a user without PING. Neither says anything against the primary.
+  // -BUSY is a server at work; -NOPERM a user without PING. Neither says anything against it.
   if (trouble !== undefined && /^(LOADING|MASTERDOWN)/.test(trouble)) {
     return { result: HandshakeResult.NotPrimary, evidence: trouble, hello }
+  }
+  if (role !== undefined && role !== 'master') {
+    return { result: HandshakeResult.Replica, evidence: `its role is ${role}`, hello }
   }
   return { result: HandshakeResult.Ready, evidence: '', hello }
 }

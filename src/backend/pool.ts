@@ -1,11 +1,23 @@
 // The connections of one user, protocol and database: a few shared by all its clients, and some to be lent to one client at a time.
 import type { Protocol } from '../resp/reply.ts'
+import type { Address } from '../runtime/runtime.ts'
 import { type BackendConnection, type ConnectionObserver, ConnectionState } from './backend-connection.ts'
 import { type BackendContext, openConnection } from './backend-context.ts'
 import { Backoff } from './backoff.ts'
 import { ask } from './control.ts'
 import { type HandshakeReport, HandshakeResult, type Identity, OWN_IDENTITY, shakeHands } from './handshake.ts'
-import type { Shard } from './shard.ts'
+
+/** The server that a pool's connections lead to, as a shard or a replica knows it. */
+export interface PoolHome {
+  readonly address: Address
+  /** New connections may be opened. */
+  readonly isServing: boolean
+  readonly generation: number
+  /** The server is what it should be. */
+  accepts(report: HandshakeReport): boolean
+  /** It is not. */
+  suspect(evidence: string): void
+}
 
 /** Whoever needs a connection that the pool has not got yet. */
 interface PoolWaiter {
@@ -36,7 +48,7 @@ export class Pool {
   /** Nothing can be had from it any more. */
   isClosed = false
   readonly #context: BackendContext
-  readonly #shard: Shard
+  readonly #home: PoolHome
   readonly #backoff: Backoff
   readonly #shared: BackendConnection[] = []
   readonly #idle: BackendConnection[] = []
@@ -53,9 +65,9 @@ export class Pool {
     idle: () => {},
   }
 
-  constructor(context: BackendContext, shard: Shard, identity: Identity, protocol: Protocol, db: number) {
+  constructor(context: BackendContext, home: PoolHome, identity: Identity, protocol: Protocol, db: number) {
     this.#context = context
-    this.#shard = shard
+    this.#home = home
     this.identity = identity
     this.protocol = protocol
     this.db = db
@@ -70,7 +82,7 @@ export class Pool {
   get isInUse(): boolean {
     return (
       this.#sharedWaiters.size + this.#pinWaiters.size + this.#lent.size > 0 ||
-      this.#shared.some((connection) => connection.lanes > 0)
+      this.#shared.some((connection) => connection.lanes + connection.inFlight > 0)
     )
   }
 
@@ -80,15 +92,21 @@ export class Pool {
 
   /** A ready shared connection, the one with the fewest clients; null when the waiter has to wait for `sharedReady`. */
   join(waiter: SharedWaiter): BackendConnection | null {
+    const best = this.best((connection) => connection.lanes)
+    if (best === null) this.#sharedWaiters.add(waiter)
+    return best
+  }
+
+  /** A ready shared connection, the one with the least load; null when there is none yet. */
+  best(loadOf: (connection: BackendConnection) => number): BackendConnection | null {
     let best: BackendConnection | null = null
     let ready = 0
     for (const connection of this.#shared) {
       if (!connection.isReady) continue
       ready++
-      if (best === null || connection.lanes < best.lanes) best = connection
+      if (best === null || loadOf(connection) < loadOf(best)) best = connection
     }
     if (ready + this.#count(true) < this.#context.config.sharedConnections) this.#open(true)
-    if (best === null) this.#sharedWaiters.add(waiter)
     return best
   }
 
@@ -221,13 +239,13 @@ export class Pool {
   }
 
   get #mayOpen(): boolean {
-    return this.#shard.isServing && !this.isClosed && !this.#isRetryPlanned
+    return this.#home.isServing && !this.isClosed && !this.#isRetryPlanned
   }
 
   #open(isShared: boolean): void {
     if (!this.#mayOpen) return
-    const generation = this.#shard.generation
-    const connection = openConnection(this.#context, this.#shard.address, {
+    const generation = this.#home.generation
+    const connection = openConnection(this.#context, this.#home.address, {
       opened: (opened) => {
         // The proxy's own credentials may have been rotated since the pool was made.
         const identity = this.identity.key === OWN_IDENTITY ? this.#context.ownIdentity() : this.identity
@@ -243,11 +261,11 @@ export class Pool {
 
   #shaken(connection: BackendConnection, isShared: boolean, generation: number, report: HandshakeReport): void {
     if (report.result === HandshakeResult.Lost) return
-    const isUsable = report.result === HandshakeResult.Ready || report.result === HandshakeResult.Unauthenticated
-    if (!isUsable || generation !== this.#shard.generation || !this.#shard.isServing) {
+    const isUsable = this.#home.accepts(report)
+    if (!isUsable || generation !== this.#home.generation || !this.#home.isServing) {
       if (report.result === HandshakeResult.Refused && !this.#isOwnLogin(report.evidence))
         this.#refused(report.evidence)
-      if (report.result === HandshakeResult.NotPrimary) this.#shard.suspect(report.evidence)
+      if (!isUsable && report.hello !== null) this.#home.suspect(report.evidence || 'its role is master')
       connection.destroy(report.evidence || 'generation is over')
       return
     }
@@ -286,7 +304,7 @@ export class Pool {
     const holder = this.#lent.get(connection)
     this.#lent.delete(connection)
     if (this.#opening.delete(connection)) this.#retryLater()
-    else if (this.#shard.isServing && reason !== 'idle' && reason !== 'retired') this.#openWanted()
+    else if (this.#home.isServing && reason !== 'idle' && reason !== 'retired') this.#openWanted()
     holder?.pinLost(connection)
   }
 

@@ -34,6 +34,8 @@ export interface PrimaryObserver {
   noPrimary(report: HandshakeReport): void
   /** There is a new control connection to the primary: it may be another version. @param hello its reply to HELLO. */
   connected(connection: BackendConnection, hello: Buffer): void
+  /** A server answered, was lost, is late or new, or is gone. @param primary the accepted one. */
+  heard(primary: Watched | null, servers: readonly Watched[]): void
 }
 
 /** Where one server is. */
@@ -41,18 +43,24 @@ export interface Place {
   readonly address: Address
   /** Tells a new server at an address from the one that had it before; '' where nothing does. */
   readonly uid: string
+  readonly zone: string | undefined
 }
 
 /** One server, as it last described itself. */
-class Watched implements Node {
+export class Watched implements Node {
   readonly address: Address
   readonly uid: string
+  readonly zone: string | undefined
   readonly name: string
   readonly prober: Prober
   report: HandshakeReport | null = null
   replication: Replication | null = null
   /** In the runtime's ms, as all times here. */
   reportedAt = 0
+  /** When it was asked for `replication`. */
+  askedAt = 0
+  /** It has not answered for RUSTEZE_REPLY_TIMEOUT. */
+  isLate = false
   readonly knownSince: number
   /** Only what was said since the last doubt counts. */
   isMaster = false
@@ -60,24 +68,32 @@ class Watched implements Node {
   /** @param judged hears of each answer, @param late of answers that do not come. */
   constructor(
     context: BackendContext,
-    { address, uid }: Place,
+    { address, uid, zone }: Place,
     isOneOfMany: () => boolean,
     judged: (watched: Watched) => void,
     late: (watched: Watched) => void,
   ) {
     this.address = address
     this.uid = uid
+    this.zone = zone
     this.knownSince = context.runtime.now()
     this.name = addressText(address)
     this.prober = new Prober(context, address, isOneOfMany, {
-      judged: (report, replication) => {
+      judged: (report, replication, askedAt) => {
         this.report = report
-        this.replication = replication ?? this.replication
+        this.isLate = false
+        if (replication !== null) {
+          this.replication = replication
+          this.askedAt = askedAt
+        }
         this.reportedAt = context.runtime.now()
         this.isMaster = report.result === HandshakeResult.Ready
         judged(this)
       },
-      late: () => late(this),
+      late: () => {
+        this.isLate = true
+        late(this)
+      },
     })
   }
 
@@ -124,6 +140,7 @@ export class PrimaryWatch {
     this.#servers = places.map((place) => kept(place) ?? this.#watch(place))
     for (const server of former) if (!this.#servers.includes(server)) server.prober.close()
     for (const server of this.#servers) if (!former.includes(server)) server.prober.start()
+    this.#observer.heard(this.#accepted, this.#servers)
     if (this.#accepted === null || this.#servers.includes(this.#accepted)) return
     const { name } = this.#accepted
     this.#accepted = null
@@ -139,8 +156,14 @@ export class PrimaryWatch {
       this.#context,
       place,
       () => this.#servers.length > 1,
-      (watched) => this.#judged(watched),
-      (watched) => this.#late(watched),
+      (watched) => {
+        this.#judged(watched)
+        this.#observer.heard(this.#accepted, this.#servers)
+      },
+      (watched) => {
+        this.#late(watched)
+        this.#observer.heard(this.#accepted, this.#servers)
+      },
     )
   }
 
@@ -203,10 +226,10 @@ export class PrimaryWatch {
 
   #accept(server: Watched, reason: string, isDataMissing: boolean): void {
     const former = this.#accepted
-    const isFormerDemoted = former?.report?.result === HandshakeResult.NotPrimary
+    const isFormerDemoted = former?.report?.result === HandshakeResult.Replica
     this.#accepted = server
     this.#isSure = true
-    for (const { prober } of this.#servers) prober.calm(prober === server.prober ? 1 : REPLICA_PACE)
+    for (const { prober } of this.#servers) prober.calm(prober === server.prober ? 1 : this.#replicaPace)
     const { control, hello } = server.prober
     if (control !== null && hello !== null && control !== this.#toldConnection) {
       this.#toldConnection = control
@@ -220,6 +243,11 @@ export class PrimaryWatch {
       servers: this.#servers.length > 1 ? this.#sayings : undefined,
       isFormerDemoted,
     })
+  }
+
+  /** How fresh a replica is must be known as often as the primary's offset. */
+  get #replicaPace(): number {
+    return this.#context.config.readFrom === 'primary' ? REPLICA_PACE : 1
   }
 
   #refuse(report: HandshakeReport): void {
@@ -247,7 +275,7 @@ export class PrimaryWatch {
     this.#isMissingRightLogged = true
     this.#context.log.warn(
       {},
-      'the user may not ask INFO: of two masters the promoted one cannot be told; grant it with ACL SETUSER <user> +info',
+      'the user may not ask INFO: of two masters the promoted one cannot be told, and no replica is known to be fresh; grant it with ACL SETUSER <user> +info',
     )
   }
 }

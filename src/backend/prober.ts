@@ -15,8 +15,9 @@ export interface ProbeObserver {
   /**
    * What a server said of itself, after each handshake and probe; Lost when it could not be asked.
    * @param replication null when it was not or could not be asked.
+   * @param askedAt when it was.
    */
-  judged(report: HandshakeReport, replication: Replication | null): void
+  judged(report: HandshakeReport, replication: Replication | null, askedAt: number): void
   /** It has not answered for RUSTEZE_REPLY_TIMEOUT: it is busy, stands still or cannot be reached. */
   late(): void
 }
@@ -91,7 +92,7 @@ export class Prober {
         this.#isProbing = false
         if (this.#isClosed) return
         this.#plan(this.#backoff.next())
-        this.#observer.judged({ ...LOST, evidence: reason }, null)
+        this.#observer.judged({ ...LOST, evidence: reason }, null, 0)
       },
       idle: () => {},
     })
@@ -102,7 +103,7 @@ export class Prober {
     if (connection === this.#aside) this.#replace(connection)
     if (report.result === HandshakeResult.Refused) {
       // Wrong credentials stay wrong on this connection: try again with what the files hold by then.
-      this.#observer.judged(report, null)
+      this.#observer.judged(report, null, 0)
       connection.destroy(report.evidence)
       return
     }
@@ -174,7 +175,7 @@ export class Prober {
   }
 
   #finish(report: HandshakeReport, replication: Replication | null): void {
-    this.#observer.judged(report, replication)
+    this.#observer.judged(report, replication, this.#probedAt)
     this.#plan(this.#pause())
   }
 

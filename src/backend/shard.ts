@@ -4,8 +4,10 @@ import type { Address } from '../runtime/runtime.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import { addressText, type BackendContext } from './backend-context.ts'
 import { type HandshakeReport, HandshakeResult, type Identity } from './handshake.ts'
-import { Pool } from './pool.ts'
+import type { Pool, PoolHome } from './pool.ts'
+import { Pools } from './pools.ts'
 import { type Place, PrimaryWatch, type Verdict } from './primary-watch.ts'
+import { Replicas } from './replicas.ts'
 
 /**
  *     Holding ──verified──▶ Serving(n) ──refusal, connection lost──▶ Suspect ──still primary──▶ Serving(n)
@@ -28,7 +30,7 @@ export interface ShardWaiter {
   shardServes(): void
 }
 
-export class Shard {
+export class Shard implements PoolHome {
   /** Read on the hot path; true exactly in ShardState.Serving. */
   isServing = false
   /** The server wants a password and the proxy has none: clients have to give theirs. */
@@ -42,7 +44,9 @@ export class Shard {
   /** Of the primary accepted last; null before the first one. */
   #address: Address | null = null
   readonly #watch: PrimaryWatch
-  readonly #pools = new Map<string, Pool>()
+  readonly #pools: Pools
+  /** Who may be read from; null where reads go to the primary. */
+  readonly replicas: Replicas | null
   readonly #waiters = new Set<ShardWaiter>()
   /** What was logged last, so that the same trouble is one line. */
   #evidence = ''
@@ -51,10 +55,13 @@ export class Shard {
   constructor(context: BackendContext, connected: (connection: BackendConnection, hello: Buffer) => void) {
     this.#context = context
     this.notServingSince = context.runtime.now()
+    this.#pools = new Pools(context, this)
+    this.replicas = context.config.readFrom === 'primary' ? null : new Replicas(context)
     this.#watch = new PrimaryWatch(context, {
       accepted: (verdict) => this.#accepted(verdict),
       noPrimary: (report) => this.#noPrimary(report),
       connected,
+      heard: (primary, servers) => this.replicas?.update(primary, servers),
     })
   }
 
@@ -75,28 +82,22 @@ export class Shard {
 
   close(): void {
     this.#watch.close()
-    for (const pool of this.#pools.values()) pool.close()
+    this.replicas?.close()
+    for (const pool of this.#pools.all()) pool.close()
   }
 
-  /** The pool of connections for one user, protocol and database; made on first use. */
+  /** See {@link Pools.open}. */
   pool(identity: Identity, protocol: Protocol, db: number): Pool {
-    const key = poolKey(identity, protocol, db)
-    let pool = this.#pools.get(key)
-    if (pool === undefined) {
-      pool = new Pool(this.#context, this, identity, protocol, db)
-      this.#pools.set(key, pool)
-      this.#evict(key)
-    } else {
-      // Kept in order of use, the least recently used first.
-      this.#pools.delete(key)
-      this.#pools.set(key, pool)
-    }
-    return pool
+    return this.#pools.open(identity, protocol, db)
   }
 
-  /** Like {@link pool}, without making it. */
+  /** See {@link Pools.existing}. */
   existingPool(identity: Identity, protocol: Protocol, db: number): Pool | undefined {
-    return this.#pools.get(poolKey(identity, protocol, db))
+    return this.#pools.existing(identity, protocol, db)
+  }
+
+  accepts({ result }: HandshakeReport): boolean {
+    return result === HandshakeResult.Ready || result === HandshakeResult.Unauthenticated
   }
 
   /** Is told once, at the next verdict that the shard serves. */
@@ -122,7 +123,8 @@ export class Shard {
 
   /** To be called now and then: idle connections are kept alive or closed. */
   tend(now: number): void {
-    for (const pool of this.#pools.values()) pool.tend(now)
+    for (const pool of this.#pools.all()) pool.tend(now)
+    this.replicas?.tend(now)
   }
 
   #accepted(verdict: Verdict): void {
@@ -141,9 +143,9 @@ export class Shard {
     const former = this.generation
     this.#leaveServing(ShardState.Holding)
     this.#address = address
-    for (const pool of this.#pools.values()) pool.retireAll()
+    for (const pool of this.#pools.all()) pool.retireAll()
     const destroyFormer = () => {
-      for (const pool of this.#pools.values()) pool.destroyUpTo(former)
+      for (const pool of this.#pools.all()) pool.destroyUpTo(former)
     }
     // A server that was demoted refuses what it has not run, which may then be asked again. Any other one is not to be trusted.
     if (isFormerDemoted) this.#context.runtime.after(this.#context.config.holdMs, destroyFormer)
@@ -162,7 +164,7 @@ export class Shard {
     } else log.info({ backend }, 'primary confirmed, serving again')
     this.state = ShardState.Serving
     this.isServing = true
-    for (const pool of this.#pools.values()) pool.shardServes()
+    for (const pool of this.#pools.all()) pool.shardServes()
   }
 
   #noPrimary(report: HandshakeReport): void {
@@ -178,7 +180,7 @@ export class Shard {
     }
     if (this.isServing || this.state === ShardState.Suspect) this.#leaveServing(ShardState.Holding)
     // What was verified for the old generation may carry nothing new; what is in flight is still answered.
-    for (const pool of this.#pools.values()) pool.retireAll()
+    for (const pool of this.#pools.all()) pool.retireAll()
     this.#watch.doubt()
   }
 
@@ -187,18 +189,4 @@ export class Shard {
     this.isServing = false
     this.state = state
   }
-
-  /** Closes the least recently used pools nobody uses, beyond the bound. */
-  #evict(newest: string): void {
-    for (const [key, pool] of this.#pools) {
-      if (this.#pools.size <= this.#context.config.maxPools) return
-      if (key === newest || pool.isInUse) continue
-      pool.close()
-      this.#pools.delete(key)
-    }
-  }
-}
-
-function poolKey(identity: Identity, protocol: Protocol, db: number): string {
-  return `${db} ${protocol} ${identity.key}`
 }

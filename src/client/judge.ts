@@ -12,9 +12,9 @@ const EXEC_ABORTED = '-EXECABORT '
 export function judge(lane: Lane, request: Request, bytes: Buffer, start: number, end: number): void {
   const { undecided, proxy } = lane
   const isError = bytes[start] === MINUS
-  const isRefusalPassedOn = proxy.config.holdMs === 0
+  const isRefusalPassedOn = proxy.config.holdMs === 0 && lane.server === lane.shard
   const refusal = isError && !isRefusalPassedOn ? refusalOf(request.command, bytes, start, end) : Refusal.None
-  if (refusal === Refusal.NotPrimary) lane.shard.suspect(bytes.latin1Slice(start + 1, end - 2))
+  if (refusal === Refusal.NotPrimary) lane.server.suspect(bytes.latin1Slice(start + 1, end - 2))
   if (request.block !== null) {
     undecided.addBlockPart(request, Buffer.from(bytes.subarray(start, end)), refusal !== Refusal.None)
     return

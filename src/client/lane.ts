@@ -2,6 +2,8 @@
 import type { BackendConnection } from '../backend/backend-connection.ts'
 import type { Holder } from '../backend/hold.ts'
 import type { Pool, SharedWaiter } from '../backend/pool.ts'
+import type { Replica } from '../backend/replica.ts'
+import type { Reading, Replicas } from '../backend/replicas.ts'
 import { Phase, type Request, type RequestOwner, RequestQueue } from '../backend/request.ts'
 import type { Shard, ShardWaiter } from '../backend/shard.ts'
 import { Kind } from '../command/classify.ts'
@@ -33,6 +35,15 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   pool: Pool
   /** The shared connection ordinary commands go to; kept as long as it is good. */
   shared: BackendConnection | null = null
+  /** The replica that answers what is in flight, all of it reads; null while it is the primary. */
+  #reading: Reading | null = null
+  #readingSince = 0
+  /** The request that waits for a replica. */
+  #awaitingReplica: Request | null = null
+  /** Something in flight may change data. */
+  #isWriting = false
+  /** When this client's last write was answered, in the runtime's ms; kept only where replicas are read from. */
+  #writtenAt = Number.NEGATIVE_INFINITY
   /** The connection of this client alone. */
   readonly lease: PinLease
   /** Frames pass in both directions as they are, until the client leaves. */
@@ -68,6 +79,16 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     return this.lease.connection
   }
 
+  /** The connection on which everything in flight is. */
+  get current(): BackendConnection | null {
+    return this.pin ?? this.#reading?.connection ?? this.shared
+  }
+
+  /** Whoever has to know when what is in flight was refused. */
+  get server(): Shard | Replica {
+    return this.#reading?.replica ?? this.shard
+  }
+
   /** Takes a request, already in the client's reply queue, and sends it as soon as that is right. */
   submit(request: Request): void {
     const shared = this.shared
@@ -77,7 +98,8 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
       this.pin === null &&
       shared?.isReady &&
       this.shard.isServing &&
-      !this.undecided.isOpen
+      !this.undecided.isOpen &&
+      this.shard.replicas === null
     ) {
       this.send(shared, request)
       return
@@ -93,6 +115,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
 
   send(connection: BackendConnection, request: Request): void {
     if (request.command.write) this.writeGeneration = connection.generation
+    if (!request.command.readOnly) this.#isWriting = true
     this.inFlight++
     connection.send(request)
   }
@@ -107,7 +130,8 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     }
     this.#isAdvancing = false
     if (this.queue.head === null) this.#releaseIdlePin()
-    else if (this.proxy.config.holdMs === 0 && !this.shard.isServing) this.expire(this.proxy.services.runtime.now())
+    else if (this.proxy.config.holdMs === 0 && (!this.shard.isServing || this.queue.head === this.#awaitingReplica))
+      this.expire(this.proxy.services.runtime.now())
     this.proxy.hasRoom()
   }
 
@@ -127,7 +151,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   /** Sends the first request of the queue over a shared connection. @returns false when it has to wait. */
   placeShared(request: Request): boolean {
     if (this.proxy.config.sharedConnections === 0) return this.placePinned(request)
-    const connection = this.#join()
+    const connection = this.shard.replicas === null ? this.#join() : this.#joinEither(this.shard.replicas, request)
     if (connection === null) return false
     this.take()
     this.send(connection, request)
@@ -218,6 +242,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     this.undecided.forget()
     this.shard.forget(this)
     this.pool.forget(this)
+    this.shard.replicas?.forget(this)
     this.leaveShared()
     this.lease.leave()
   }
@@ -256,7 +281,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
       if (!request.isReplyBegun) this.#partHead = Buffer.from(bytes.subarray(start, Math.min(end, start + 64)))
       replies.deliverPart(request, bytes, start, end, isLast)
       if (isLast) settle(this, request, this.#partHead, 0, this.#partHead.length)
-      else this.proxy.slowReader.check(this.pin ?? this.shared)
+      else this.proxy.slowReader.check(this.current)
     }
     if (isLast && this.inFlight === 0) this.#becameIdle()
   }
@@ -343,13 +368,14 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
       const request = this.queue.head
       // What needs no server is still answered.
       if (request.refusal !== null) refuse(this, request, request.refusal)
-      else if (!place(this, request)) refuse(this, request, errorReply(errors.noPrimary(this.proxy.config.holdMs)))
+      else if (!place(this, request)) refuse(this, request, errorReply(this.#whatIsMissing(request)))
     }
     if (this.queue.head === null) this.advance()
   }
 
   /** True when a request has waited for a primary as long as it may. */
   isOverdue(request: Request, now: number): boolean {
+    if (request === this.#awaitingReplica) return now - request.arrivedAt >= this.proxy.config.holdMs
     if (this.shard.isServing && request.refusal === null) return false
     const since = request.refusal === null ? Math.max(request.arrivedAt, this.shard.notServingSince) : request.arrivedAt
     return now - since >= this.proxy.config.holdMs
@@ -396,6 +422,43 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     return connection
   }
 
+  /** Like {@link #join}, or a fresh replica's connection where the request is a read that may go there. */
+  #joinEither(replicas: Replicas, request: Request): BackendConnection | null {
+    const { command, block, refusal, attempts } = request
+    // What a replica did not answer is for the primary.
+    const mayBeElsewhere = command.isReplicaRead && block === null && refusal === null && attempts === 0
+    if (this.inFlight > 0) {
+      // A run of reads goes on where it began; behind a write they go to the primary, and a write waits for the reads before it.
+      if (this.#reading === null) return this.#join()
+      return mayBeElsewhere && this.#reading.connection.isReady ? this.#reading.connection : null
+    }
+    if (!mayBeElsewhere) return this.#join()
+    const { identity, protocol, db } = this.proxy.session
+    this.#reading = replicas.choose(identity, protocol, db, this.#writtenAt)
+    if (this.#reading !== null) {
+      this.#readingSince = this.proxy.services.runtime.now()
+      return this.#reading.connection
+    }
+    if (this.proxy.config.readFrom === 'prefer-replica' || replicas.isBehindOnly(this.#writtenAt)) return this.#join()
+    this.#awaitingReplica = request
+    replicas.wait(this, identity, protocol, db)
+    return null
+  }
+
+  #whatIsMissing(request: Request): string {
+    const { holdMs } = this.proxy.config
+    return request === this.#awaitingReplica ? errors.noReplica(holdMs) : errors.noPrimary(holdMs)
+  }
+
+  /** Everything in flight is answered or lost. */
+  #endRun(): void {
+    const now = this.proxy.services.runtime.now()
+    this.#reading?.replica.answered(now - this.#readingSince)
+    this.#reading = null
+    if (this.#isWriting) this.#writtenAt = now
+    this.#isWriting = false
+  }
+
   /** A pool that nobody used may have been closed to make room for others. */
   #openPool(): Pool {
     const { identity, protocol, db } = this.proxy.session
@@ -421,9 +484,12 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   }
 
   #becameIdle(): void {
+    const isPrimary = this.#reading === null
+    if (this.shard.replicas !== null) this.#endRun()
     if (this.undecided.isOpen) {
       const { haveOthersRun } = this.undecided
-      const { again, mustAwaitVerdict } = this.undecided.decide()
+      const { again, mustAwaitVerdict: wasRefused } = this.undecided.decide()
+      const mustAwaitVerdict = wasRefused && isPrimary
       const { transaction } = this.proxy.session
       // The client has seen the refusal of a part of it.
       if (haveOthersRun && transaction !== null) transaction.isDirty = true

@@ -217,7 +217,7 @@ export class Proxy implements StreamHandler {
     // What the kernel takes at once is followed by no drain event.
     else if (pendingBytes < this.config.outputSoftLimitBytes) this.#caughtUp()
     else if (this.#rawPin !== null) this.#rawPin.pauseReading()
-    else if (this.#lane.inFlight > 0) this.slowReader.check(this.#lane.pin ?? this.#lane.shared)
+    else if (this.#lane.inFlight > 0) this.slowReader.check(this.#lane.current)
   }
 
   /** The client has read enough of its replies to be sent more. */

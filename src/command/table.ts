@@ -53,6 +53,8 @@ export interface Command {
    * (`$` of XREAD, the cursor of a SCAN that goes on at another server) are not the table's to see.
    */
   readonly repeatable: boolean
+  /** A replica that is fresh answers it as the primary would. */
+  readonly isReplicaRead: boolean
   /** How the proxy treats it: 0 is an ordinary command, the rest is given by whoever makes the table. */
   kind: number
 }
@@ -164,10 +166,30 @@ function makeCommand(
     movableKeys: flags.includes('movablekeys'),
     subcommands,
     repeatable: isRepeatable(entry, subcommands !== undefined),
+    isReplicaRead: isReplicaRead(entry, subcommands !== undefined),
     kind: 0,
   }
   command.kind = kindOf(command)
   return command
+}
+
+/**
+ * Read-only, and yet for the primary: a cursor is worth nothing at another server (and the next request with it may come from
+ * another client), TOUCH is meant for the primary's memory, the rest run code of the user's or store what they compute.
+ */
+const PRIMARY_READS: ReadonlySet<string> = new Set([
+  'scan',
+  'hscan',
+  'sscan',
+  'zscan',
+  'touch',
+  ...SCRIPTS,
+  ...WRITING_READS,
+])
+
+/** Containers (OBJECT, MEMORY) ask about a key in one server's memory. */
+function isReplicaRead({ name, flags }: CommandEntry, isContainer: boolean): boolean {
+  return flags.includes('readonly') && !flags.includes('module') && !isContainer && !PRIMARY_READS.has(name)
 }
 
 function isRepeatable({ name, flags }: CommandEntry, isContainer: boolean): boolean {

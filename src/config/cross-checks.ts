@@ -18,6 +18,7 @@ export function checkTogether(values: Values, environment: Environment): Finding
     ...credentialErrors(values),
     ...tlsErrors(values, environment),
     ...orderErrors(values, environment),
+    ...replicaErrors(values, environment),
   ]
   return { errors, warnings: warningsFor(values) }
 }
@@ -174,6 +175,30 @@ function orderErrors(values: Values, environment: Environment): ConfigError[] {
       value: environment[variable],
       problem: `it is ${isLowerGiven ? 'above' : 'below'} ${other}`,
       mend: `${isLowerGiven ? 'Lower' : 'Raise'} it, or ${isLowerGiven ? 'raise' : 'lower'} ${other} as well.`,
+    })
+  }
+  return errors
+}
+
+function replicaErrors(values: Values, environment: Environment): ConfigError[] {
+  if (values.readFrom === undefined || values.readFrom === 'primary') return []
+  const errors: ConfigError[] = []
+  if (values.sharedConnections === 0) {
+    errors.push({
+      variable: 'RUSTEZE_READ_FROM',
+      value: values.readFrom,
+      problem: 'RUSTEZE_SHARED_CONNECTIONS=0 gives each client one connection, to the primary',
+      mend: 'Set RUSTEZE_SHARED_CONNECTIONS to 1 or more, or RUSTEZE_READ_FROM=primary.',
+    })
+  }
+  const { RUSTEZE_REPLICA_MAX_LAG: value } = environment
+  const { probeMs = 0, replicaMaxLagMs = Number.POSITIVE_INFINITY } = values
+  if (replicaMaxLagMs < 3 * probeMs) {
+    errors.push({
+      variable: 'RUSTEZE_REPLICA_MAX_LAG',
+      value,
+      problem: 'it is below three times RUSTEZE_PROBE, so no replica could be known to be fresh',
+      mend: `Raise it to ${3 * probeMs}ms or more, or lower RUSTEZE_PROBE.`,
     })
   }
   return errors

@@ -8,6 +8,8 @@ export interface Replication {
   readonly formerLine: string
   /** It is a replica, and connected to its master. */
   readonly isFollowing: boolean
+  /** How many bytes of the line it has written, or as a replica has applied. */
+  readonly offset: number
   /** undefined when the user may not ask. */
   readonly hasData: boolean | undefined
 }
@@ -28,6 +30,7 @@ export function parseReplication(replication: string, keyspace: string | undefin
   return {
     line,
     formerLine: fields.get('master_replid2') ?? '',
+    offset: Number(fields.get('slave_repl_offset') ?? fields.get('master_repl_offset')),
     isFollowing: fields.get('master_link_status') === 'up',
     hasData: keyspace === undefined ? undefined : /^db\d+:keys=/m.test(keyspace),
   }

@@ -1,77 +1,11 @@
 // Several servers, one of them the primary: the proxy finds it, follows it, and clients see a pause at most.
 
 import { afterEach, describe, expect, test } from 'vitest'
-import { connect, type RawClient } from '../support/raw-client.ts'
-import { availableServers, type RedisServer, type ServerKind, startRedis } from '../support/redis-server.ts'
+import { Cluster } from '../support/cluster.ts'
+import { availableServers, type RedisServer } from '../support/redis-server.ts'
 import { converse, pipeline } from '../support/stage.ts'
-import { type RunningProxy, startProxy } from '../support/start-proxy.ts'
-import { waitUntil } from '../support/wait-until.ts'
 
 const ok = '+OK\r\n'
-const replicaArguments = ['--repl-diskless-sync-delay', '0', '--save', '']
-
-/** A primary, replicas of it, and one proxy that knows all their addresses. */
-class Cluster {
-  servers: RedisServer[] = []
-  proxy!: RunningProxy
-  readonly #clients: RawClient[] = []
-
-  async begin(kind: ServerKind, count: number, environment: Readonly<Record<string, string>> = {}): Promise<void> {
-    const primary = await startRedis({ kind, arguments: replicaArguments })
-    const replicaOf = ['--replicaof', primary.host, String(primary.port)]
-    const replicas = Array.from({ length: count - 1 }, () =>
-      startRedis({ kind, arguments: [...replicaArguments, ...replicaOf] }),
-    )
-    this.servers = [primary, ...(await Promise.all(replicas))]
-    for (const replica of this.servers.slice(1))
-      await this.says(replica, /master_link_status:up/, 'INFO', 'replication')
-    this.proxy = await startProxy({
-      // The primary last: it has to be found.
-      RUSTEZE_BACKENDS: this.servers
-        .map((server) => server.addr)
-        .reverse()
-        .join(','),
-      RUSTEZE_HOLD: '20s',
-      ...environment,
-    })
-  }
-
-  async client(): Promise<RawClient> {
-    return this.#keep(await connect(this.proxy.port, 30_000))
-  }
-
-  async direct(server: RedisServer): Promise<RawClient> {
-    return this.#keep(await connect(server.port))
-  }
-
-  async says(server: RedisServer, pattern: RegExp, ...command: string[]): Promise<void> {
-    const direct = await this.direct(server)
-    await waitUntil(async () => pattern.test(await direct.ask(...command)), {
-      what: `${command} says ${pattern}`,
-      timeoutMs: 15_000,
-    })
-  }
-
-  /** Promotes one server; the others that are named follow it. */
-  async promote(server: RedisServer, ...followers: RedisServer[]): Promise<void> {
-    expect(await (await this.direct(server)).ask('REPLICAOF', 'NO', 'ONE')).toBe(ok)
-    for (const follower of followers) {
-      expect(await (await this.direct(follower)).ask('REPLICAOF', server.host, String(server.port))).toBe(ok)
-    }
-  }
-
-  #keep(client: RawClient): RawClient {
-    this.#clients.push(client)
-    return client
-  }
-
-  async end(): Promise<void> {
-    await Promise.all(this.#clients.splice(0).map((client) => client.close()))
-    await this.proxy.stop()
-    await Promise.all(this.servers.map((server) => server.stop()))
-  }
-}
-
 describe.each(availableServers())('failover (%s)', (kind) => {
   const cluster = new Cluster()
   afterEach(() => cluster.end())

@@ -53,7 +53,7 @@ async function startTwoShards(ports: readonly [number, number]) {
   }
   const manager = new ConnectionManager(services, clients, totalmem())
   for (const [index, port] of ports.entries())
-    shards[index]!.follow([{ address: { host: '127.0.0.1', port }, uid: '' }])
+    shards[index]!.follow([{ address: { host: '127.0.0.1', port }, uid: '', zone: undefined }])
   const [address] = await manager.listen([{ host: '127.0.0.1', port: 0 }])
   return {
     port: (address as { port: number }).port,

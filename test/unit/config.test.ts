@@ -254,6 +254,17 @@ test('a contradiction with a default names the setting that was made', () => {
   ])
 })
 
+test('reads on replicas need shared connections, and a lag that can be measured', () => {
+  const replicas = { RUSTEZE_READ_FROM: 'replica' }
+  expect(problems({ ...replicas, RUSTEZE_SHARED_CONNECTIONS: '0' })).toEqual([
+    expect.stringMatching(/^RUSTEZE_READ_FROM: /),
+  ])
+  expect(problems({ ...replicas, RUSTEZE_REPLICA_MAX_LAG: '2s' })).toEqual([
+    expect.stringMatching(/^RUSTEZE_REPLICA_MAX_LAG: /),
+  ])
+  expect(accepted({ ...replicas, RUSTEZE_REPLICA_MAX_LAG: '3s' }).warnings).toEqual([])
+})
+
 test('no error shows a secret, wherever it was put', () => {
   const errors = refused({
     RUSTEZE_BACKENDS: 'redis://app:SECRET@redis:0',

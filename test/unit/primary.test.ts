@@ -10,6 +10,7 @@ function replication(said: Partial<Replication>): Replication {
   return {
     line: 'a1',
     formerLine: NO_LINE,
+    offset: 0,
     isFollowing: false,
     hasData: true,
     ...said,
@@ -81,6 +82,7 @@ describe('judgement', () => {
         fc.record({
           line,
           formerLine: fc.oneof(line, fc.constant(NO_LINE)),
+          offset: fc.nat(),
           isFollowing: fc.boolean(),
           hasData: fc.option(fc.boolean(), { nil: undefined }),
         }),
@@ -99,10 +101,17 @@ describe('judgement', () => {
 })
 
 describe('INFO', () => {
-  const text = ['role:slave', 'master_link_status:up', 'master_replid:ab', `master_replid2:${NO_LINE}`].join('\r\n')
+  const text = [
+    'role:slave',
+    'slave_repl_offset:7',
+    'master_repl_offset:9',
+    'master_link_status:up',
+    'master_replid:ab',
+    `master_replid2:${NO_LINE}`,
+  ].join('\r\n')
 
   test('is understood', () => {
-    const expected = { line: 'ab', formerLine: NO_LINE, isFollowing: true }
+    const expected = { line: 'ab', formerLine: NO_LINE, offset: 7, isFollowing: true }
     expect(parseReplication(text, '# Keyspace\r\ndb3:keys=1,expires=0\r\n')).toEqual({ ...expected, hasData: true })
     expect(parseReplication(text, '# Keyspace\r\n')).toEqual({ ...expected, hasData: false })
     expect(parseReplication(text, undefined)).toEqual({ ...expected, hasData: undefined })
