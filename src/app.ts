@@ -22,6 +22,7 @@ import { singleShardRouter } from './route/router.ts'
 import { ScriptCache } from './route/scripts.ts'
 import type { Address, Runtime } from './runtime/runtime.ts'
 import { Turn } from './runtime/turn.ts'
+import type { Endpoint } from './topology/endpoint.ts'
 
 export interface App {
   /** The addresses it listens on; rejects when one cannot be had. */
@@ -32,16 +33,21 @@ export interface App {
   hasten(): void
 }
 
+/** Tells at once and after each change where servers are. @returns what ends it. */
+export type Discover = (follow: (endpoints: readonly Endpoint[]) => void) => { stop(): void }
+
 export interface AppOptions {
   readonly config: Config
   readonly runtime: Runtime
   readonly log: Log
+  /** In place of Kubernetes, for simulations. */
+  readonly discover?: Discover
 }
 
 /** How often connections to the backend are looked after, in ms. */
 const TEND_MS = 1000
 
-export function startApp({ config, runtime, log }: AppOptions): App {
+export function startApp({ config, runtime, log, discover }: AppOptions): App {
   const turn = new Turn(runtime)
   const credentials = new Credentials(config, runtime, log)
   const context: BackendContext = {
@@ -79,14 +85,16 @@ export function startApp({ config, runtime, log }: AppOptions): App {
   const manager = new ConnectionManager(services, clients, ceiling, () => table.want())
   const tending = runtime.every(TEND_MS, () => shard.tend(runtime.now()))
 
-  const discovery = config.service && followService(config.service)
+  const discovery = discover?.(follow) ?? (config.service && followService(config.service))
   if (discovery === undefined) shard.follow(config.backends.map((address) => ({ address, uid: '', zone: undefined })))
 
+  function follow(endpoints: readonly Endpoint[]): void {
+    shard.follow(endpoints.map(({ host, port, uid, zone }) => ({ address: { host, port }, uid, zone })))
+    turn.settle()
+  }
+
   function followService(service: ServiceName): ServiceWatch {
-    const watch = new ServiceWatch(config, service, runtime, log, (endpoints) => {
-      shard.follow(endpoints.map(({ host, port, uid, zone }) => ({ address: { host, port }, uid, zone })))
-      turn.settle()
-    })
+    const watch = new ServiceWatch(config, service, runtime, log, follow)
     void watch.run()
     return watch
   }

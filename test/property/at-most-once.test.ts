@@ -116,7 +116,7 @@ function judge(request: Request, { redis, given }: SmallWorld): void {
     return
   }
   if (words[0] !== 'SET') return
-  const runs = redis.store.executionsOf(token).length
+  const runs = redis.journal.executionsOf(token).length
   const isQueued = reply!.text === 'QUEUED'
   const decisive = isQueued ? request.exec! : request
   expect(runs).toBeLessThanOrEqual(1)

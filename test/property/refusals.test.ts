@@ -42,7 +42,7 @@ describe('a server that refuses and accepts in the middle of a pipeline', () => 
         const requests = asked.map((kind, index) => request(kind, `<t0.${index}>`))
         const replies = await client.ask(...requests)
         expect(replies).toHaveLength(requests.length)
-        const ran = redis.store.journal.map(({ token }) => token)
+        const ran = redis.journal.executions.map(({ token }) => token)
         // Tokens grow with the place in the pipeline, so a run in order is sorted and one without repetition has no equals.
         const places = ran.map((token) => Number(token.slice(4, -1)))
         expect(places).toEqual([...new Set(places)].sort((one, other) => one - other))

@@ -21,6 +21,7 @@ const SETTINGS: ProxySettings = {
   replyTimeoutMs: 2000,
   probeMs: 200,
   backendPingMs: 15_000,
+  emptyPrimaryWaitMs: 10_000,
   outputSoftBytes: 65_536,
   outputHardBytes: 1024 * 1024,
   maxInFlight: 4096,
@@ -57,9 +58,10 @@ export class SmallWorld {
     const place = {
       runtime: this.#proxyRuntime(),
       listen: PROXY,
-      backend: BACKEND,
-      replica: undefined,
+      backends: [BACKEND],
+      discover: undefined,
       trace: () => {},
+      accepted: () => {},
     }
     this.#proxy = await startRealProxy({ ...place, settings: { ...SETTINGS, ...settings } })
     await this.pass(50)

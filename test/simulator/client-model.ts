@@ -1,7 +1,8 @@
 // A simulated client: it sends pipelines, and holds every reply against the request it must answer.
 import type { Address, StreamHandler } from '../../src/runtime/runtime.ts'
+import type { Journal } from './journal.ts'
 import type { Block, Ledger, Write } from './ledger.ts'
-import { type ModelStore, tokensIn } from './model-store.ts'
+import { tokensIn } from './model-store.ts'
 import type { Random } from './random.ts'
 import { encodeRequest, type Reply, ReplyDecoder, show, textsOf } from './resp-codec.ts'
 import type { VirtualNetwork, VirtualStream, World } from './virtual-network.ts'
@@ -22,10 +23,8 @@ export interface ClientWorld extends World {
   readonly hasFaults: boolean
   /** The longest pause between two pipelines. */
   readonly longestThoughtMs: number
-  /** What the server did, for checks that need to know. */
-  readonly store: ModelStore
-  /** Whether a replica has what the server executed at this time. */
-  isReplicated(executedAtMs: number): boolean
+  /** What the servers did, for checks that need to know. */
+  readonly journal: Journal
   replied(milliseconds: number): void
 }
 

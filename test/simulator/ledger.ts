@@ -1,4 +1,5 @@
-// The clients' book of writes: what each token was told, to be compared in the end with what the server executed.
+// The clients' book of writes: what each token was told, to be compared in the end with what a server executed.
+import type { Journal } from './journal.ts'
 import type { ModelStore } from './model-store.ts'
 
 /** What the client knows about a write of its own. */
@@ -44,26 +45,31 @@ export class Ledger {
     return count
   }
 
-  /** Compares with what the server executed. @returns every contradiction, in words. */
-  check(store: ModelStore): string[] {
+  /** How many acknowledged writes the primary lacks in the end: their servers' histories were dropped. */
+  lostByRedis(journal: Journal, primary: ModelStore): number {
+    return [...this.#writes.values()].filter(({ fate, token }) => {
+      return fate === 'acknowledged' && journal.executionsOf(token).length > 0 && !primary.has(token)
+    }).length
+  }
+
+  /** Compares with what the servers executed, and what each is made of. @returns every contradiction, in words. */
+  check(journal: Journal, stores: readonly ModelStore[]): string[] {
     const problems: string[] = []
-    for (const write of this.#writes.values()) problems.push(...this.#checkWrite(write, store))
-    for (const token of store.executedTokens()) {
-      if (!this.#writes.has(token)) problems.push(`the server executed ${token}, which no client sent as a write`)
+    for (const write of this.#writes.values()) problems.push(...this.#checkWrite(write, journal))
+    for (const token of journal.executedTokens()) {
+      if (!this.#writes.has(token)) problems.push(`a server executed ${token}, which no client sent as a write`)
     }
-    for (const [token, count] of store.pops) {
-      if (count > 1) problems.push(`the element ${token} was popped ${count} times`)
-    }
-    problems.push(...this.#checkBlocks(store))
+    for (const store of stores) problems.push(...store.contradictions())
+    problems.push(...this.#checkBlocks(journal))
     return problems
   }
 
-  #checkWrite(write: Write, store: ModelStore): string[] {
-    const executions = store.executionsOf(write.token)
+  #checkWrite(write: Write, journal: Journal): string[] {
+    const executions = journal.executionsOf(write.token)
     const [first] = executions
     const what = `${write.token} (${write.description}, ${write.fate})`
     if (executions.length > 1) {
-      const times = executions.map(({ atMs }) => `${atMs.toFixed(3)} ms`)
+      const times = executions.map(({ atMs, server }) => `${atMs.toFixed(3)} ms on ${server}`)
       return [`${what} was executed ${executions.length} times, at ${times.join(' and ')}`]
     }
     if (first === undefined) return write.fate === 'acknowledged' ? [`${what} was never executed`] : []
@@ -82,7 +88,7 @@ export class Ledger {
   }
 
   /** A block runs in one piece: all of it in the same transaction of the server, or none. */
-  #checkBlocks(store: ModelStore): string[] {
+  #checkBlocks(journal: Journal): string[] {
     const blocks = new Map<Block, Write[]>()
     for (const write of this.#writes.values()) {
       if (write.block?.isOpened !== true) continue
@@ -92,7 +98,7 @@ export class Ledger {
     }
     const problems: string[] = []
     for (const writes of blocks.values()) {
-      const numbers = writes.map(({ token }) => store.executionsOf(token)[0]?.block)
+      const numbers = writes.map(({ token }) => journal.executionsOf(token)[0]?.block)
       if (new Set(numbers).size > 1 || numbers.includes(0)) {
         const list = writes.map(({ token }, at) => `${token} in ${numbers[at] ?? 'none'}`)
         problems.push(`the writes of one block ran apart: ${list.join(', ')}`)

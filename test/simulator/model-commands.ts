@@ -16,9 +16,13 @@ function change(connection: ModelConnection, words: readonly string[], value: st
 }
 
 function record(connection: ModelConnection, words: readonly string[], previous: string): void {
-  const { server, db, user, block } = connection
+  const { server, db, user, block, consumedBytes, fencedAtByte } = connection
   for (const token of tokensIn(words.slice(1).join(' '))) {
-    server.store.record({ token, command: words[0]!.toLowerCase(), db, user, block, atMs: server.nowMs, previous })
+    const command = words[0]!.toLowerCase()
+    const execution = { token, command, db, user, block, atMs: server.nowMs, previous, server: server.name }
+    server.journal.record(execution)
+    if (consumedBytes > fencedAtByte) server.tellFenceBroken(token)
+    server.store.record(execution)
   }
 }
 
@@ -42,7 +46,6 @@ export function popFirst(connection: ModelConnection, db: number, key: string): 
   if (first === undefined) return undefined
   store.put(db, key, rest)
   store.popped(first)
-  connection.lastWriteMs = connection.server.nowMs
   return first
 }
 
@@ -67,12 +70,10 @@ function evaluate(connection: ModelConnection, words: readonly string[], body: s
       return encode.error('NOSCRIPT No matching script. Please use EVAL.')
     case SCRIPTS.set:
       if (server.refusesWrites) return encode.error(`${READONLY} script: ${shaOf(body)}, on @user_script:1.`)
-      connection.lastWriteMs = server.nowMs
       change(connection, set, argument)
       return encode.ok
     case SCRIPTS.push:
       if (server.refusesWrites) return encode.error(`${READONLY} script: ${shaOf(body)}, on @user_script:1.`)
-      connection.lastWriteMs = server.nowMs
       return push(connection, ['rpush', key, argument], false)
     case SCRIPTS.get: {
       const value = server.store.text(db, key)
@@ -82,7 +83,6 @@ function evaluate(connection: ModelConnection, words: readonly string[], body: s
       return encode.bulk(words[3] ?? '')
     case SCRIPTS.setAndFail:
       if (server.refusesWrites) return encode.error(`${READONLY} script: ${shaOf(body)}, on @user_script:1.`)
-      connection.lastWriteMs = server.nowMs
       change(connection, set, argument)
       return encode.error(text)
     case SCRIPTS.busy:
@@ -164,7 +164,8 @@ export const DATA_COMMANDS: Readonly<Record<string, ModelCommand>> = {
     const { server } = connection
     const [, channel, message] = words
     for (const token of tokensIn(message!))
-      server.store.published.push({ channel: channel!, token, atMs: server.nowMs })
+      server.journal.published.push({ channel: channel!, token, atMs: server.nowMs })
+    server.store.published(channel!, message!)
     return encode.integer(server.publish(channel!, message!))
   }),
 }

@@ -25,11 +25,11 @@ export class ModelConnection implements StreamHandler {
   /** Commands queued by MULTI, undefined outside of a transaction. */
   queue: string[][] | undefined
   isDirty = false
-  watched = new Map<string, number>()
+  watched = new Map<string, string>()
   readonly channels = new Set<string>()
   replyMode: 'on' | 'off' | 'skip' = 'on'
-  /** When this connection last wrote, for WAIT. */
-  lastWriteMs = Number.NEGATIVE_INFINITY
+  /** The replication offset behind what this connection wrote last, for WAIT. */
+  lastWriteOffset = 0
   /** Ends the wait of a blocking command; undefined while none waits. */
   unblock: ((reply: string) => void) | undefined
   /** The number of the transaction being executed, 0 outside. */
@@ -38,6 +38,10 @@ export class ModelConnection implements StreamHandler {
   bytesUntilCut = Number.POSITIVE_INFINITY
   /** Something that is no reply stands in front of the next one. */
   isGarbled = false
+  /** Behind this byte nothing may be written here: the proxy has taken another server for the primary. */
+  fencedAtByte = Number.POSITIVE_INFINITY
+  /** Bytes of the requests that were executed, the one at hand included. */
+  consumedBytes = 0
   lastHeardMs: number
   isClosed = false
   readonly #decoder = new RequestDecoder()
@@ -75,7 +79,7 @@ export class ModelConnection implements StreamHandler {
   /** Executes what has arrived, as far as the server may go on. */
   process(): void {
     while (!this.isClosed && this.unblock === undefined && this.server.mayRun()) {
-      this.#next ??= this.#decoder.next()
+      this.#next ??= this.#decode()
       if (this.#next === undefined) break
       // A fault may strike between two commands of a pipeline: this one then waits, or is lost with its connection.
       this.server.beforeCommand()
@@ -85,6 +89,12 @@ export class ModelConnection implements StreamHandler {
       if (words.length > 0) this.#execute(words)
     }
     this.flush()
+  }
+
+  #decode(): string[] | undefined {
+    const words = this.#decoder.next()
+    if (words !== undefined) this.consumedBytes += this.#decoder.lastBytes.length
+    return words
   }
 
   /** Gives the reply of the command at hand, unless the client wants none. */
@@ -132,7 +142,6 @@ export class ModelConnection implements StreamHandler {
 
   /** Runs one command that nothing refuses; replies go out in order. */
   call(command: ModelCommand, words: readonly string[]): string | undefined {
-    if (command.isWrite) this.lastWriteMs = this.server.nowMs
     return command.run(this, words)
   }
 
@@ -170,7 +179,7 @@ export class ModelConnection implements StreamHandler {
     }
     const reply = this.call(command!, words)
     if (reply !== undefined) this.reply(reply)
-    this.server.afterCommand()
+    this.server.afterCommand(this)
   }
 
   /** The server's own refusals, in the order in which Redis judges. */

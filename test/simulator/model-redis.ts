@@ -1,14 +1,18 @@
 // A small model Redis: one thread that executes what arrives, and that can be restarted, stopped, demoted, cut off and made to lie.
 import type { Address, Listener, Runtime } from '../../src/runtime/runtime.ts'
+import { Journal } from './journal.ts'
 import type { ModelCommand } from './model-command.ts'
 import { DATA_COMMANDS, popFirst } from './model-commands.ts'
 import { ModelConnection } from './model-connection.ts'
+import { ModelReplication } from './model-replication.ts'
 import { SESSION_COMMANDS } from './model-session-commands.ts'
-import { ModelStore } from './model-store.ts'
+import { type Change, ModelStore } from './model-store.ts'
 import { encode } from './resp-codec.ts'
 import type { VirtualClock } from './virtual-clock.ts'
-import type { VirtualStream, World } from './virtual-network.ts'
+import { addressKey, type VirtualStream, type World } from './virtual-network.ts'
 
+/** While a client waits, replicas are asked so often how far they are. */
+const ACKNOWLEDGE_MS = 5
 const UNBLOCKED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
 
 interface Blocked {
@@ -18,8 +22,11 @@ interface Blocked {
 }
 
 export class ModelRedis {
-  /** Shared with a replica that is never behind. */
-  readonly store: ModelStore
+  /** Its first address: it keeps it when it moves. */
+  readonly name: string
+  readonly store = new ModelStore()
+  readonly journal: Journal
+  readonly replication: ModelReplication
   readonly clock: VirtualClock
   readonly commands: ReadonlyMap<string, ModelCommand> = new Map(
     Object.entries({ ...DATA_COMMANDS, ...SESSION_COMMANDS }),
@@ -43,26 +50,30 @@ export class ModelRedis {
   /** Accepts connections and closes them before a word is said, as a load balancer without servers does. */
   closesAtOnce = false
   maxConnections = Number.POSITIVE_INFINITY
-  /** How far behind its replica is. */
-  replicationLagMs = 1
+  /** The proxy has taken another server for the primary. */
+  isFenced = false
   isStopped = false
   busyUntilMs = 0
   readonly #world: World
   readonly #runtime: Runtime
-  readonly #address: Address
+  /** Where it listens from its next start on. */
+  address: Address
   #listener: Listener | undefined
+  #isStarting = false
   #nextId = 1
-  #block = 0
   #blocked: Blocked[] = []
   readonly #waiting = new Set<ModelConnection>()
   #hooks: { commandsLeft: number; run: () => void }[] = []
 
-  constructor(world: World, runtime: Runtime, address: Address, store: ModelStore = new ModelStore()) {
-    this.store = store
+  constructor(world: World, runtime: Runtime, address: Address, journal = new Journal()) {
+    this.journal = journal
     this.#world = world
     this.#runtime = runtime
-    this.#address = address
+    this.address = address
+    this.name = addressKey(address)
     this.clock = world.clock
+    this.replication = new ModelReplication(this, world.random.fork())
+    journal.servers.push(this)
   }
 
   get nowMs(): number {
@@ -77,16 +88,31 @@ export class ModelRedis {
     return this.role === 'replica' || this.isLying
   }
 
+  get isMaster(): boolean {
+    return this.role === 'master'
+  }
+
+  /** Clients may find it as a master. */
+  get isActingMaster(): boolean {
+    return this.isMaster && this.isUp && !this.isStopped
+  }
+
+  has(token: string): boolean {
+    return this.store.has(token)
+  }
+
   get isUp(): boolean {
     return this.#listener !== undefined
   }
 
   /** Listens, unless it does already. */
   async start(): Promise<void> {
-    if (this.isUp) return
-    this.#listener = await this.#runtime.listen(this.#address, (stream) => {
+    if (this.isUp || this.#isStarting) return
+    this.#isStarting = true
+    this.#listener = await this.#runtime.listen(this.address, (stream) => {
       const connection = new ModelConnection(this, stream, this.#nextId++)
       this.connections.add(connection)
+      if (this.isFenced) connection.fencedAtByte = 0
       if (this.closesAtOnce) this.clock.after(0, () => this.drop(connection, this.#world.random.chance(0.5)))
       else if (this.connections.size > this.maxConnections) {
         connection.push(encode.error('ERR max number of clients reached'))
@@ -95,7 +121,10 @@ export class ModelRedis {
       }
       return connection
     })
+    this.#isStarting = false
     if (this.idleTimeoutMs > 0) this.#closeIdle()
+    this.replication.restarted()
+    this.#becomesMaster()
   }
 
   /** Ends the process: every connection breaks, and nothing listens. */
@@ -106,11 +135,12 @@ export class ModelRedis {
     this.isStopped = false
     this.busyUntilMs = 0
     this.store.scripts.clear()
+    this.replication.breakLinks()
   }
 
   loseData(): void {
     this.store.clear()
-    this.store.hasLostData = true
+    this.replication.clear()
   }
 
   /** SIGSTOP: the kernel still accepts connections and bytes. */
@@ -120,6 +150,7 @@ export class ModelRedis {
 
   continue(): void {
     this.isStopped = false
+    this.#becomesMaster()
     this.#runWaiting()
   }
 
@@ -128,14 +159,36 @@ export class ModelRedis {
     this.clock.after(ms, () => this.#runWaiting())
   }
 
-  /** Becomes a replica: who waits in a blocking command is sent away. */
-  demote(): void {
+  /** Becomes a replica: who waits in a blocking command is sent away. @param master undefined: one that cannot be reached. */
+  demote(master?: ModelRedis): void {
     this.role = 'replica'
+    this.replication.follow(master)
     for (const { connection } of this.#blocked.splice(0)) connection.unblock?.(encode.error(UNBLOCKED))
   }
 
   promote(): void {
+    if (this.isMaster) return
     this.role = 'master'
+    this.replication.promote()
+    this.#becomesMaster()
+  }
+
+  /** Data of another origin. */
+  fill(): void {
+    this.store.put(0, 'of another origin', 'x')
+    this.replication.append(this.store.changes.splice(0))
+  }
+
+  /** Full synchronisation: what it had is gone. */
+  takeAll(store: ModelStore): void {
+    this.store.copyFrom(store)
+  }
+
+  applyFromMaster(changes: readonly Change[]): void {
+    for (const change of changes) {
+      this.store.apply(change)
+      if (change.kind === 'message') this.publish(change.channel, change.message)
+    }
   }
 
   /** Closes one connection. @param isBroken with a reset, instead of behind what was written. */
@@ -148,7 +201,7 @@ export class ModelRedis {
 
   /** The fault "close at any byte" has come to its byte. */
   cut(connection: ModelConnection): void {
-    this.#world.trace(() => `redis cuts connection ${connection.id} in the middle of a reply`)
+    this.#world.trace(() => `${this.name} cuts connection ${connection.id} in the middle of a reply`)
     this.drop(connection, this.#world.random.chance(0.5))
   }
 
@@ -188,17 +241,42 @@ export class ModelRedis {
   tell(connection: ModelConnection, words: readonly string[], refusal: string | undefined): void {
     this.#world.trace(() => {
       const text = words.map((word) => (word.length > 40 ? `${word.slice(0, 40)}…` : word)).join(' ')
-      return `redis[${connection.id}] ${refusal === undefined ? 'executes' : 'refuses'} ${text}`
+      return `${this.name}[${connection.id}] ${refusal === undefined ? 'executes' : 'refuses'} ${text}`
     })
   }
 
-  afterCommand(): void {
-    if (this.#blocked.length === 0) return
+  afterCommand(connection: ModelConnection): void {
+    this.#propagate(connection)
     for (const blocked of [...this.#blocked]) this.#tryServe(blocked)
   }
 
-  nextBlock(): number {
-    return ++this.#block
+  /** What a command changed goes to the replicas in one piece. */
+  #propagate(connection: ModelConnection): void {
+    const { changes } = this.store
+    if (changes.length === 0) return
+    this.store.changes = []
+    this.replication.append(changes)
+    connection.lastWriteOffset = this.replication.offset
+  }
+
+  /** The proxy has made up its mind. @param isPrimary for this server: only connections of later carry anything new. */
+  fence(isPrimary: boolean): void {
+    this.isFenced = !isPrimary
+    for (const connection of this.connections) {
+      const { peer } = connection.stream as VirtualStream
+      connection.fencedAtByte = Math.min(
+        connection.fencedAtByte,
+        isPrimary ? Number.POSITIVE_INFINITY : peer!.out.writtenBytes,
+      )
+    }
+  }
+
+  tellFenceBroken(token: string): void {
+    this.#world.violation(`${this.name} was sent the write ${token} after another server was taken for the primary`)
+  }
+
+  #becomesMaster(): void {
+    if (this.isActingMaster) this.journal.forsakeWhatLacks(this)
   }
 
   block(connection: ModelConnection, keys: readonly string[], timeoutMs: number): void {
@@ -210,13 +288,25 @@ export class ModelRedis {
     })
   }
 
-  /** WAIT: answers once the replica has what this connection wrote, or when the time is over. */
-  awaitReplica(connection: ModelConnection, timeoutMs: number): void {
-    const leftMs = connection.lastWriteMs + this.replicationLagMs - this.nowMs
-    const waitMs = timeoutMs === 0 ? leftMs : Math.min(leftMs, timeoutMs)
-    const count = leftMs <= waitMs ? 1 : 0
-    if (waitMs <= 0) connection.reply(encode.integer(count))
-    else this.#suspend(connection, waitMs, () => encode.integer(count))
+  /** WAIT: answers once so many replicas have what this connection wrote, or when the time is over. */
+  awaitReplicas(connection: ModelConnection, wanted: number, timeoutMs: number): void {
+    const count = () => {
+      return this.replication.replicas.filter(({ replication }) => replication.offset >= connection.lastWriteOffset)
+        .length
+    }
+    const endMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.nowMs + timeoutMs
+    if (count() >= wanted || connection.block > 0) {
+      connection.reply(encode.integer(count()))
+      return
+    }
+    this.#suspend(connection, Number.POSITIVE_INFINITY, () => '')
+    const { unblock } = connection
+    const look = (): void => {
+      if (connection.isClosed || connection.unblock !== unblock) return
+      if (this.mayRun() && (count() >= wanted || this.nowMs >= endMs)) unblock?.(encode.integer(count()))
+      else this.clock.after(Math.min(ACKNOWLEDGE_MS, Math.max(1, endMs - this.nowMs)), look)
+    }
+    this.clock.after(Math.min(ACKNOWLEDGE_MS, timeoutMs || ACKNOWLEDGE_MS), look)
   }
 
   publish(channel: string, message: string): number {
@@ -259,6 +349,7 @@ export class ModelRedis {
       const element = popFirst(connection, db, key)
       if (element === undefined) continue
       this.#blocked = this.#blocked.filter((each) => each !== blocked)
+      this.#propagate(connection)
       connection.unblock?.(encode.array([encode.bulk(key), encode.bulk(element)]))
       return
     }

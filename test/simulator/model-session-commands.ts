@@ -1,8 +1,13 @@
 // The model Redis's commands about connections: login, protocol, transactions, subscriptions, and what the server says of itself.
+import type { Address } from '../../src/runtime/runtime.ts'
 import { define, type ModelCommand } from './model-command.ts'
 import type { ModelConnection } from './model-connection.ts'
+import type { ModelRedis } from './model-redis.ts'
+import type { ModelReplication } from './model-replication.ts'
 import { encode } from './resp-codec.ts'
 
+/** The master of a replica that follows none of this world. */
+const NOBODY = { host: '10.0.0.9', port: 6379 }
 const SYNTAX = encode.error('ERR syntax error')
 const WRONG_PASSWORD = 'WRONGPASS invalid username-password pair or user is disabled.'
 
@@ -57,7 +62,7 @@ function execute(connection: ModelConnection): string {
   connection.leaveTransaction()
   if (isDirty) return encode.error('EXECABORT Transaction discarded because of previous errors.')
   if (!isUntouched) return encode.nullArray(connection.protocol)
-  connection.block = server.nextBlock()
+  connection.block = server.journal.nextBlock()
   const replies = queue.map((words) => connection.call(server.commands.get(words[0]!.toLowerCase())!, words) ?? '')
   connection.block = 0
   return encode.array(replies)
@@ -113,17 +118,66 @@ function client(connection: ModelConnection, words: readonly string[]): string |
   }
 }
 
-function information({ server }: ModelConnection): string {
-  const lines = [
-    'redis_version:7.2.0',
-    'redis_mode:standalone',
-    `loading:${server.refusal === 'LOADING' ? 1 : 0}`,
-    `role:${server.role === 'replica' ? 'slave' : 'master'}`,
-    ...(server.role === 'replica' ? ['master_link_status:up'] : ['connected_slaves:1']),
-    'master_replid:0123456789012345678901234567890123456789',
-    'master_repl_offset:1000',
+/** The sections of INFO that tell servers apart. */
+function information({ server }: ModelConnection, [, section]: readonly string[]): string {
+  const { replication, store } = server
+  const keyspace = store.sizes.flatMap((keys, db) => (keys === 0 ? [] : [`db${db}:keys=${keys},expires=0,avg_ttl=0`]))
+  const sections: Readonly<Record<string, readonly string[]>> = {
+    Server: ['redis_version:7.2.0', 'redis_mode:standalone'],
+    Persistence: [`loading:${server.refusal === 'LOADING' ? 1 : 0}`],
+    Replication: [
+      ...(server.isMaster ? ['role:master'] : ['role:slave', ...ofMaster(server)]),
+      `connected_slaves:${replication.replicas.length}`,
+      ...replication.replicas.map(({ address, replication: { offset } }, index) => {
+        const { host, port } = hostAndPort(address)
+        return `slave${index}:ip=${host},port=${port},state=online,offset=${offset},lag=0`
+      }),
+      `master_replid:${replication.line}`,
+      `master_replid2:${replication.formerLine}`,
+      `master_repl_offset:${replication.offset}`,
+      `second_repl_offset:${replication.formerEnd}`,
+    ],
+    Keyspace: keyspace,
+  }
+  const names = Object.keys(sections).filter((name) => section === undefined || name.toLowerCase() === section)
+  return encode.bulk(names.map((name) => `# ${name}\r\n${sections[name]!.join('\r\n')}\r\n`).join('\r\n'))
+}
+
+function ofMaster({ replication }: ModelRedis): string[] {
+  const { host, port } = masterOf(replication)
+  return [
+    `master_host:${host}`,
+    `master_port:${port}`,
+    `master_link_status:${replication.isLinkUp ? 'up' : 'down'}`,
+    `slave_repl_offset:${replication.offset}`,
   ]
-  return encode.bulk(`# Server\r\n${lines.join('\r\n')}\r\n`)
+}
+
+function role({ server }: ModelConnection): string {
+  const { replication } = server
+  if (server.isMaster) {
+    const replicas = replication.replicas.map(({ address, replication: { offset } }) => {
+      const { host, port } = hostAndPort(address)
+      return encode.array([host, String(port), String(offset)].map(encode.bulk))
+    })
+    return encode.array([encode.bulk('master'), encode.integer(replication.offset), encode.array(replicas)])
+  }
+  const { host, port } = masterOf(replication)
+  return encode.array([
+    encode.bulk('slave'),
+    encode.bulk(host),
+    encode.integer(port),
+    encode.bulk(replication.isLinkUp ? 'connected' : 'connect'),
+    encode.integer(replication.offset),
+  ])
+}
+
+function masterOf({ master }: ModelReplication): { host: string; port: number } {
+  return master === undefined ? NOBODY : hostAndPort(master.address)
+}
+
+function hostAndPort(address: Address): { host: string; port: number } {
+  return 'port' in address ? address : NOBODY
 }
 
 export const SESSION_COMMANDS: Readonly<Record<string, ModelCommand>> = {
@@ -180,21 +234,11 @@ export const SESSION_COMMANDS: Readonly<Record<string, ModelCommand>> = {
   subscribe: define(2, 'always', subscribe),
   unsubscribe: define(1, 'always', unsubscribe),
   client: define(2, 'always', client),
-  wait: define(3, '', (connection, [, , timeoutMs]) => {
-    connection.server.awaitReplica(connection, Number(timeoutMs))
+  wait: define(3, '', (connection, [, wanted, timeoutMs]) => {
+    connection.server.awaitReplicas(connection, Number(wanted), Number(timeoutMs))
     return undefined
   }),
-  role: define(1, 'always', ({ server }) =>
-    server.role === 'master'
-      ? encode.array([encode.bulk('master'), encode.integer(1000), encode.array([])])
-      : encode.array([
-          encode.bulk('slave'),
-          encode.bulk('10.0.0.9'),
-          encode.integer(6379),
-          encode.bulk('connected'),
-          encode.integer(1000),
-        ]),
-  ),
+  role: define(1, 'always', role),
   info: define(1, 'always', information),
   acl: define(2, 'always', ({ user }, [, what]) =>
     what!.toLowerCase() === 'whoami' ? encode.bulk(user) : encode.error(`ERR unknown subcommand '${what}'.`),

@@ -1,20 +1,8 @@
-// What a model Redis remembers: values, versions for WATCH, scripts, and a journal of every write it ever executed.
+// What one model Redis remembers: values, versions for WATCH, scripts, and the history of writes that its data is made of.
 import { createHash } from 'node:crypto'
+import type { Execution } from './journal.ts'
 
 export type Value = string | string[]
-
-/** One executed write that carried a token. */
-export interface Execution {
-  readonly token: string
-  readonly command: string
-  readonly db: number
-  readonly user: string
-  /** The number of the transaction it ran in, 0 for none. */
-  readonly block: number
-  readonly atMs: number
-  /** What its key held before, for compare-and-set checks. */
-  readonly previous: string
-}
 
 /** Tokens are unique in a world and stand in keys, values and messages: client and number. */
 const TOKEN = /<t\d+\.\d+>/g
@@ -39,20 +27,25 @@ export function shaOf(body: string): string {
   return createHash('sha1').update(body, 'latin1').digest('hex')
 }
 
+/** One effect of a command, as it goes to replicas. */
+export type Change =
+  | { readonly kind: 'put'; readonly db: number; readonly key: string; readonly value: Value | undefined }
+  | { readonly kind: 'execution'; readonly execution: Execution }
+  | { readonly kind: 'pop'; readonly element: string }
+  | { readonly kind: 'message'; readonly channel: string; readonly message: string }
+
 const DATABASES = 16
 
 export class ModelStore {
-  readonly journal: Execution[] = []
-  /** Elements handed out by pops, by token: each may be handed out once. */
-  readonly pops = new Map<string, number>()
-  /** Every message that was published, with its channel. */
-  readonly published: { readonly channel: string; readonly token: string; readonly atMs: number }[] = []
   readonly scripts = new Map<string, string>()
-  /** Set once data was thrown away on purpose: from then on missing values prove nothing. */
-  hasLostData = false
+  /** What was changed since it was last taken for the replicas: what stands here together is applied together. */
+  changes: Change[] = []
   #databases: Map<string, Value>[] = []
-  readonly #versions = new Map<string, number>()
-  readonly #executions = new Map<string, Execution[]>()
+  #versions = new Map<string, number>()
+  /** Grows when all data is replaced at once: every watched key counts as changed. */
+  #replacements = 0
+  #history = new Map<string, number>()
+  #pops = new Map<string, number>()
 
   constructor() {
     this.clear()
@@ -60,10 +53,27 @@ export class ModelStore {
 
   clear(): void {
     this.#databases = Array.from({ length: DATABASES }, () => new Map<string, Value>())
+    this.#history = new Map()
+    this.#pops = new Map()
+    this.#replacements++
+    this.changes = []
+  }
+
+  /** Full synchronisation: what was here is dropped. */
+  copyFrom(other: ModelStore): void {
+    this.clear()
+    this.#databases = other.#databases.map((database) => new Map(database))
+    this.#history = new Map(other.#history)
+    this.#pops = new Map(other.#pops)
   }
 
   get databaseCount(): number {
     return DATABASES
+  }
+
+  /** How many keys each database holds. */
+  get sizes(): number[] {
+    return this.#databases.map(({ size }) => size)
   }
 
   get(db: number, key: string): Value | undefined {
@@ -82,35 +92,65 @@ export class ModelStore {
   }
 
   put(db: number, key: string, value: Value | undefined): void {
-    const database = this.#databases[db]!
-    if (value === undefined || value.length === 0) database.delete(key)
-    else database.set(key, value)
-    const name = `${db} ${key}`
-    this.#versions.set(name, this.version(name) + 1)
-  }
-
-  /** Grows with every change of a key. @param name database and key, separated by a blank. */
-  version(name: string): number {
-    return this.#versions.get(name) ?? 0
+    this.#change({ kind: 'put', db, key, value })
   }
 
   record(execution: Execution): void {
-    this.journal.push(execution)
-    const all = this.#executions.get(execution.token)
-    if (all === undefined) this.#executions.set(execution.token, [execution])
-    else all.push(execution)
-  }
-
-  executionsOf(token: string): readonly Execution[] {
-    return this.#executions.get(token) ?? []
-  }
-
-  /** Every token that was ever executed. */
-  executedTokens(): IterableIterator<string> {
-    return this.#executions.keys()
+    this.#change({ kind: 'execution', execution })
   }
 
   popped(element: string): void {
-    for (const token of tokensIn(element)) this.pops.set(token, (this.pops.get(token) ?? 0) + 1)
+    this.#change({ kind: 'pop', element })
   }
+
+  published(channel: string, message: string): void {
+    this.#change({ kind: 'message', channel, message })
+  }
+
+  /** Takes over one effect of a command, its own or its master's. */
+  apply(change: Change): void {
+    switch (change.kind) {
+      case 'put': {
+        const { db, key, value } = change
+        const database = this.#databases[db]!
+        if (value === undefined || value.length === 0) database.delete(key)
+        else database.set(key, value)
+        const name = `${db} ${key}`
+        this.#versions.set(name, (this.#versions.get(name) ?? 0) + 1)
+        return
+      }
+      case 'execution':
+        countIn(this.#history, change.execution.token)
+        return
+      case 'pop':
+        for (const token of tokensIn(change.element)) countIn(this.#pops, token)
+    }
+  }
+
+  /** Grows with every change of a key. @param name database and key, separated by a blank. */
+  version(name: string): string {
+    return `${this.#replacements} ${this.#versions.get(name) ?? 0}`
+  }
+
+  has(token: string): boolean {
+    return this.#history.has(token)
+  }
+
+  /** Writes that its data was made of twice, and elements that it handed out twice, in words. */
+  contradictions(): string[] {
+    const twice = (counts: ReadonlyMap<string, number>) => [...counts].filter(([, count]) => count > 1)
+    return [
+      ...twice(this.#history).map(([token, count]) => `a history holds ${token} ${count} times`),
+      ...twice(this.#pops).map(([token, count]) => `the element ${token} was popped ${count} times`),
+    ]
+  }
+
+  #change(change: Change): void {
+    this.apply(change)
+    this.changes.push(change)
+  }
+}
+
+function countIn(counts: Map<string, number>, token: string): void {
+  counts.set(token, (counts.get(token) ?? 0) + 1)
 }

@@ -1,4 +1,5 @@
 // What a proxy is told of the simulated world in which it starts.
+import type { Discover } from '../../src/app.ts'
 import type { Runtime } from '../../src/runtime/runtime.ts'
 import type { Random } from './random.ts'
 
@@ -16,11 +17,14 @@ export interface HostAndPort {
 export interface ProxyPlace {
   readonly runtime: Runtime
   readonly listen: HostAndPort
-  readonly backend: HostAndPort
-  /** undefined where there is one server. */
-  readonly replica: HostAndPort | undefined
+  /** Where servers are when the proxy starts. */
+  readonly backends: readonly HostAndPort[]
+  /** Tells at once and after each change where servers are; undefined where that stands fast. */
+  readonly discover: Discover | undefined
   readonly settings: ProxySettings
   trace(line: () => string): void
+  /** To be called when the proxy takes a server for the primary: from then on nothing new may go to any other. */
+  accepted(address: string): void
 }
 
 export interface ProxySettings {
@@ -30,6 +34,7 @@ export interface ProxySettings {
   readonly replyTimeoutMs: number
   readonly probeMs: number
   readonly backendPingMs: number
+  readonly emptyPrimaryWaitMs: number
   readonly outputSoftBytes: number
   readonly outputHardBytes: number
   readonly maxInFlight: number
@@ -46,6 +51,7 @@ export function chooseSettings(random: Random): ProxySettings {
     replyTimeoutMs: random.pick([200, 2000]),
     probeMs: random.pick([200, 1000]),
     backendPingMs: random.pick([500, 15_000]),
+    emptyPrimaryWaitMs: random.pick([300, 2000]),
     outputSoftBytes: random.pick([65_536, 1024 * 1024]),
     outputHardBytes: random.pick([1024 * 1024, 8 * 1024 * 1024]),
     maxInFlight: random.pick([16, 4096]),

@@ -4,22 +4,26 @@ import { parseConfig } from '../../src/config.ts'
 import type { Log } from '../../src/operations/log.ts'
 import type { ProxyPlace, SimulatedProxy, StartProxy } from './proxy-place.ts'
 
-/** The world of a seed: every second one has a replica. */
-export function realWorld(seed: number): { readonly startProxy: StartProxy; readonly hasReplica: boolean } {
-  return { startProxy: startRealProxy, hasReplica: seed % 2 === 0 }
+/** What the proxy logs, with the address as `backend`, when it takes a server for the primary. */
+const VERIFIED = 'primary verified, serving'
+
+/** The world of a seed: with one server, two or three. */
+export function realWorld(seed: number): { readonly startProxy: StartProxy; readonly serverCount: number } {
+  return { startProxy: startRealProxy, serverCount: 1 + (seed % 3) }
 }
 
 export async function startRealProxy(place: ProxyPlace): Promise<SimulatedProxy> {
-  const { listen, backend, replica, settings, runtime } = place
+  const { listen, backends, settings, runtime, discover } = place
   const parsed = parseConfig({
     RUSTEZE_LISTEN: `${listen.host}:${listen.port}`,
-    RUSTEZE_BACKENDS: [replica, backend].flatMap((each) => (each ? `${each.host}:${each.port}` : [])).join(),
+    RUSTEZE_BACKENDS: backends.map(({ host, port }) => `${host}:${port}`).join(),
     RUSTEZE_SHARED_CONNECTIONS: String(settings.sharedConnections),
     RUSTEZE_HOLD: `${settings.holdMs}ms`,
     RUSTEZE_CONNECT_TIMEOUT: `${settings.connectTimeoutMs}ms`,
     RUSTEZE_REPLY_TIMEOUT: `${settings.replyTimeoutMs}ms`,
     RUSTEZE_PROBE: `${settings.probeMs}ms`,
     RUSTEZE_BACKEND_PING: `${settings.backendPingMs}ms`,
+    RUSTEZE_EMPTY_PRIMARY_WAIT: `${settings.emptyPrimaryWaitMs}ms`,
     RUSTEZE_OUTPUT_SOFT: `${settings.outputSoftBytes}b`,
     RUSTEZE_OUTPUT_HARD: `${settings.outputHardBytes}b`,
     RUSTEZE_IN_FLIGHT: String(settings.maxInFlight),
@@ -27,16 +31,18 @@ export async function startRealProxy(place: ProxyPlace): Promise<SimulatedProxy>
     RUSTEZE_DRAIN: '10s',
   })
   if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors))
-  const app = startApp({ config: parsed.config, runtime, log: tracingLog(place) })
+  const app = startApp({ config: parsed.config, runtime, log: tracingLog(place), ...(discover && { discover }) })
   await app.listening
   return app
 }
 
-function tracingLog({ trace }: ProxyPlace): Log {
+function tracingLog({ trace, accepted }: ProxyPlace): Log {
   const line =
     (level: string) =>
-    (fields: object, message: string): void =>
+    (fields: object, message: string): void => {
       trace(() => `proxy logs ${level} ${message} ${JSON.stringify(fields)}`)
+      if (message === VERIFIED && 'backend' in fields) accepted(String(fields.backend))
+    }
   return {
     trace: line('trace'),
     debug: line('debug'),

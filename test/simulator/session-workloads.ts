@@ -80,7 +80,7 @@ function checkNothingMissed(
   fromMs: number,
   toMs: number,
 ): void {
-  for (const { channel, token, atMs } of client.world.store.published) {
+  for (const { channel, token, atMs } of client.world.journal.published) {
     const isDue = wanted.includes(channel) && atMs > fromMs && atMs < toMs
     if (isDue && !seen.has(token)) client.world.violation(`client ${client.index} was not sent the message ${token}`)
   }

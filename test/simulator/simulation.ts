@@ -1,16 +1,9 @@
 // Builds a whole world from one seed (network, model Redis, the proxy, clients and faults), lets it run, and says what went wrong.
 import { type ClientWorld, SimulatedClient } from './client-model.ts'
-import {
-  FAULT_KINDS,
-  type Fault,
-  type FaultName,
-  type FaultWorld,
-  planFaults,
-  REPLICA_FAULTS,
-  scheduleFaults,
-} from './faults.ts'
+import { Cluster } from './cluster.ts'
+import type { FaultWorld } from './fault-kind.ts'
+import { type Fault, type FaultName, faultKind, planFaults, possibleFaults, scheduleFaults } from './faults.ts'
 import { Ledger } from './ledger.ts'
-import { ModelRedis } from './model-redis.ts'
 import {
   chooseSettings,
   type HostAndPort,
@@ -31,8 +24,10 @@ export interface SimulationOptions {
   readonly faults?: readonly FaultName[]
   readonly workloads?: readonly string[]
   readonly clients?: number
-  /** There is a second server, which can be promoted. */
-  readonly hasReplica?: boolean
+  /** One when it is left out; the others can be promoted. */
+  readonly serverCount?: number
+  /** Discovery may change its mind; the seed decides when it is left out. */
+  readonly hasDiscovery?: boolean
   /** The server never closes idle connections, for proxies that do not keep them alive. */
   readonly isPatient?: boolean
   /** Fewer clients, less traffic and fewer faults; the seed decides when it is left out. */
@@ -65,8 +60,6 @@ const THINK_MS = 120
 const SMALL_THINK_MS = 400
 const MOST_VIOLATIONS = 10
 const PROXY: HostAndPort = { host: '127.0.0.1', port: 6380 }
-const BACKEND: HostAndPort = { host: '10.0.0.2', port: 6379 }
-const REPLICA: HostAndPort = { host: '10.0.0.3', port: 6379 }
 /** What one read and one reply may add to a limit. */
 const SLACK_BYTES = 256 * 1024
 
@@ -80,6 +73,7 @@ class Simulation {
   readonly #random: Random
   readonly #clock: VirtualClock
   readonly #isSmall: boolean
+  readonly #hasDiscovery: boolean
   readonly #violations: string[] = []
   readonly #excuses: { fromMs: number; toMs: number }[] = []
   #world: ClientWorld & FaultWorld
@@ -89,6 +83,8 @@ class Simulation {
   #finished = 0
   readonly #openExcuses = new Map<Fault, { fromMs: number; toMs: number }>()
   #longestReplyMs = 0
+  /** How often the proxy has taken a server for the primary. */
+  #switches = 0
   #isEnding = false
   #isDraining = false
   #isDrained = false
@@ -99,6 +95,8 @@ class Simulation {
     this.#random = seededRandom(seed)
     const isSmall = this.#random.chance(SMALL_WORLDS)
     this.#isSmall = options.isSmall ?? isSmall
+    const hasDiscovery = this.#random.chance(0.5)
+    this.#hasDiscovery = options.hasDiscovery ?? hasDiscovery
     const turns = this.#random.fork()
     // Most turns hold one event; some gather what arrives while the loop is busy.
     const busyMs = this.#random.pick([0, 0.1, 1])
@@ -108,18 +106,16 @@ class Simulation {
 
   async run(): Promise<Outcome> {
     const random = this.#random.fork()
-    const { redis, replica } = this.#world
+    const { cluster, journal } = this.#world
     const settings = chooseSettings(random)
     const closesIdle = random.chance(0.3) && this.#options.isPatient !== true
-    if (closesIdle) redis.idleTimeoutMs = 2 * settings.backendPingMs + 1500
-    for (const name of ['role', 'info']) if (random.chance(0.2)) redis.denied.add(name)
-    const possible = (Object.keys(FAULT_KINDS) as FaultName[]).filter((name) => replica || !REPLICA_FAULTS.has(name))
-    const names = this.#options.faults ?? possible
-    if (replica !== undefined) {
-      replica.idleTimeoutMs = redis.idleTimeoutMs
-      for (const name of redis.denied) replica.denied.add(name)
-      await replica.start()
+    const denied = ['role', 'info'].filter(() => random.chance(0.2))
+    for (const server of cluster.servers) {
+      if (closesIdle) server.idleTimeoutMs = 2 * settings.backendPingMs + 1500
+      for (const name of denied) server.denied.add(name)
     }
+    for (const server of cluster.others) await server.start()
+    const names = this.#options.faults ?? possibleFaults(cluster.servers.length, this.#hasDiscovery)
     const faults =
       names.length === 0 || random.chance(0.15)
         ? []
@@ -127,7 +123,7 @@ class Simulation {
     const last = faults.at(-1)
     const calmFromMs = last === undefined ? this.#calmMs : last.atMs + last.durationMs + RECOVERY_MS + this.#calmMs
     Object.assign(this.#world, { hasFaults: faults.length > 0 })
-    if (random.chance(0.9)) await redis.start()
+    if (random.chance(0.9)) await cluster.primary.start()
     else this.#startLate(random.between(0, 800))
     try {
       await this.#live(random, settings, faults, calmFromMs)
@@ -135,7 +131,8 @@ class Simulation {
       this.#violate(`something was thrown: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
     }
     // Whatever went wrong before, the books are always told.
-    const problems = this.#world.ledger.check(redis.store).slice(0, MOST_VIOLATIONS)
+    const stores = cluster.servers.map(({ store }) => store)
+    const problems = this.#world.ledger.check(journal, stores).slice(0, MOST_VIOLATIONS)
     this.#violations.push(...problems)
     for (const problem of problems) this.#options.trace?.(`!!! ${problem}`)
     return this.#outcome(faults)
@@ -149,18 +146,19 @@ class Simulation {
   #startLate(delayMs: number): void {
     this.#excuses.push({ fromMs: 0, toMs: delayMs + RECOVERY_MS })
     Object.assign(this.#world, { hasFaults: true })
-    this.#clock.after(delayMs, () => void this.#world.redis.start())
+    this.#clock.after(delayMs, () => void this.#world.cluster.primary.start())
   }
 
   async #live(random: Random, settings: ProxySettings, faults: readonly Fault[], calmFromMs: number): Promise<void> {
-    const { network } = this.#world
+    const { network, cluster } = this.#world
     const place: ProxyPlace = {
       runtime: virtualRuntime('proxy', this.#clock, network, this.#random.fork()),
       listen: PROXY,
-      backend: BACKEND,
-      replica: this.#world.replica && REPLICA,
+      backends: cluster.addresses,
+      discover: this.#hasDiscovery ? cluster.discover : undefined,
       settings,
       trace: this.#world.trace,
+      accepted: (address) => this.#accepted(address),
     }
     const proxy = await this.#await('the start of the proxy', this.#options.startProxy(place), PATIENCE_MS)
     scheduleFaults(
@@ -168,11 +166,14 @@ class Simulation {
       faults,
       (fault) => {
         // A delay that falls into a recovery makes it longer.
-        if (FAULT_KINDS[fault.name].excusesErrors || this.#world.isExcused(this.#clock.nowMs, this.#clock.nowMs)) {
+        if (faultKind(fault.name).excusesErrors || this.#world.isExcused(this.#clock.nowMs, this.#clock.nowMs)) {
           this.#excuse(fault)
         }
       },
-      (fault) => this.#endExcuse(fault),
+      (fault) => {
+        this.#endExcuse(fault)
+        if (fault === faults.at(-1)) cluster.recover()
+      },
     )
     const workloads = this.#startClients(random)
     const endMs = this.#clock.nowMs + calmFromMs
@@ -253,7 +254,12 @@ class Simulation {
   #endExcuse(fault: Fault): void {
     const excuse = this.#openExcuses.get(fault)
     if (excuse === undefined) return
-    excuse.toMs = this.#clock.nowMs + RECOVERY_MS + aftermathMs(fault.name)
+    excuse.toMs = this.#clock.nowMs + RECOVERY_MS + (faultKind(fault.name).aftermathMs ?? 0)
+  }
+
+  #accepted(address: string): void {
+    this.#switches++
+    this.#world.cluster.accepted(address)
   }
 
   /** Looks now and then how much the proxy holds for each client. */
@@ -303,36 +309,19 @@ class Simulation {
     ])
     network.setLink(PROXY, makeLink({ ...cuts, kernelBytes: random.pick([2000, 20_000, 400_000]) }))
     const slowestMs = random.pick([0.2, 1, 5])
-    const backendLink = makeLink({
-      ...cuts,
-      maxLatencyMs: slowestMs,
-      kernelBytes: random.pick([2000, 20_000, 400_000]),
+    const kernelBytes = random.pick([2000, 20_000, 400_000])
+    const cluster = new Cluster(base, network, this.#options.serverCount ?? 1, () => {
+      return makeLink({ ...cuts, maxLatencyMs: slowestMs, kernelBytes })
     })
-    network.setLink(BACKEND, backendLink)
-    const redis = new ModelRedis(base, virtualRuntime('redis', this.#clock, network, random.fork()), BACKEND)
-    let replica: ModelRedis | undefined
-    if (this.#options.hasReplica) {
-      network.setLink(REPLICA, makeLink({ ...cuts, maxLatencyMs: slowestMs }))
-      replica = new ModelRedis(
-        base,
-        virtualRuntime('replica', this.#clock, network, random.fork()),
-        REPLICA,
-        redis.store,
-      )
-      replica.role = 'replica'
-    }
     return {
       ...base,
       network,
-      redis,
-      replica,
-      backendLink,
+      cluster,
+      journal: cluster.journal,
       proxyAddress: PROXY,
       ledger: new Ledger(),
-      store: redis.store,
       hasFaults: false,
       longestThoughtMs: this.#isSmall ? SMALL_THINK_MS : THINK_MS,
-      isReplicated: (atMs) => atMs + redis.replicationLagMs <= this.#clock.nowMs,
       isExcused: (fromMs, toMs) => this.#excuses.some((excuse) => excuse.fromMs <= toMs && fromMs <= excuse.toMs),
       get isEnding() {
         return simulation.#isEnding
@@ -349,34 +338,29 @@ class Simulation {
   }
 
   #outcome(faults: readonly Fault[]): Outcome {
-    const { ledger, store } = this.#world
+    const { ledger, journal } = this.#world
+    const lost = ledger.lostByRedis(journal, this.#world.cluster.primary.store)
     return {
       seed: this.#seed,
       violations: this.#violations,
-      digest: `${this.#digest >>> 0}-${this.#clock.eventCount}-${store.journal.length}`,
+      digest: `${this.#digest >>> 0}-${this.#clock.eventCount}-${journal.executions.length}`,
       faults: faults.map(
         ({ name, atMs, durationMs }) => `${name} at ${atMs.toFixed(0)} for ${durationMs.toFixed(0)} ms`,
       ),
       summary: {
         clients: this.#clients.length,
         replies: this.#replies,
-        executions: store.journal.length,
+        executions: journal.executions.length,
         acknowledged: ledger.count('acknowledged'),
         refused: ledger.count('refused'),
         uncertain: ledger.count('uncertain'),
         open: ledger.count('open'),
+        switches: this.#switches,
+        lost,
         events: this.#clock.eventCount,
         virtualMs: Math.round(this.#clock.nowMs),
         longestReplyMs: Math.round(this.#longestReplyMs),
       },
     }
   }
-}
-
-/** How much longer than usual clients may hear of it. */
-function aftermathMs(name: FaultName): number {
-  // After a restart the data may still be loading.
-  if (name === 'restartLoading' || name === 'loseData') return 1500
-  // What a demoted server does not answer is waited for as long as the longest hold.
-  return REPLICA_FAULTS.has(name) ? 5000 : 0
 }

@@ -185,7 +185,7 @@ class TinyProxy implements SimulatedProxy {
 
   constructor(place: ProxyPlace, bug: Bug) {
     this.runtime = place.runtime
-    this.backend = place.backend
+    this.backend = place.backends[0]!
     this.bug = bug
   }
 

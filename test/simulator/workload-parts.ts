@@ -58,11 +58,15 @@ export class OwnKeys {
     return {
       words: ['GET', key],
       expect: (reply) => {
-        const lastAcknowledged = history.findLastIndex(({ write }) => write.fate === 'acknowledged')
-        if (reply.kind === 'null') return lastAcknowledged < 0 || this.#client.world.store.hasLostData
+        const { journal } = this.#client.world
+        // What Redis itself has lost with the server that had it need not be found.
+        const lastCertain = history.findLastIndex(({ write }) => {
+          return write.fate === 'acknowledged' && !journal.isForsaken(write.token)
+        })
+        if (reply.kind === 'null') return lastCertain < 0
         const at = history.findIndex(({ value }) => value === reply.text)
         const fate = history[at]?.write.fate
-        return fate !== undefined && fate !== 'refused' && (fate !== 'acknowledged' || at === lastAcknowledged)
+        return fate !== undefined && fate !== 'refused' && (fate !== 'acknowledged' || at >= lastCertain)
       },
     }
   }

@@ -222,8 +222,7 @@ async function waiters(client: SimulatedClient): Promise<void> {
       words: ['WAIT', '1', String(random.pick([1, 20, 200]))],
       expect: (reply) => {
         if (reply.kind !== 'integer') return false
-        const [execution] = world.store.executionsOf(token)
-        return reply.text === '0' || execution === undefined || world.isReplicated(execution.atMs)
+        return reply.text === '0' || world.journal.isReplicated(token)
       },
     }
     if (random.chance(0.5)) await client.pipeline([set, wait])

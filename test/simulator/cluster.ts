@@ -1,0 +1,147 @@
+// The servers of a world and who runs them: which one is meant to be the primary, who follows it, and where discovery says they are.
+import type { Discover } from '../../src/app.ts'
+import type { Endpoint } from '../../src/topology/endpoint.ts'
+import { Journal } from './journal.ts'
+import { ModelRedis } from './model-redis.ts'
+import type { HostAndPort } from './proxy-place.ts'
+import { addressKey, type VirtualNetwork, type World } from './virtual-network.ts'
+import type { Link } from './virtual-pipe.ts'
+import { virtualRuntime } from './virtual-runtime.ts'
+
+const PORT = 6379
+
+export class Cluster {
+  readonly journal = new Journal()
+  readonly servers: readonly ModelRedis[]
+  /** The one that its operator means to be the primary. */
+  primary: ModelRedis
+  readonly #world: World
+  readonly #network: VirtualNetwork
+  readonly #links = new Map<ModelRedis, Link>()
+  /** What discovery says, by server: one that moved may not be found where it is. */
+  readonly #endpoints = new Map<ModelRedis, Endpoint>()
+  #follow: ((endpoints: readonly Endpoint[]) => void) | undefined
+  #addresses = 0
+
+  /** @param makeLink for each server the link that leads to it. */
+  constructor(world: World, network: VirtualNetwork, count: number, makeLink: () => Link) {
+    this.#world = world
+    this.#network = network
+    this.servers = Array.from({ length: count }, (_, index) => {
+      const address = this.#newAddress()
+      const link = makeLink()
+      network.setLink(address, link)
+      const runtime = virtualRuntime(`redis-${index}`, world.clock, network, world.random.fork())
+      const server = new ModelRedis(world, runtime, address, this.journal)
+      this.#links.set(server, link)
+      this.list(server)
+      return server
+    })
+    this.primary = this.servers[0]!
+    for (const server of this.others) server.demote(this.primary)
+  }
+
+  get others(): readonly ModelRedis[] {
+    return this.servers.filter((server) => server !== this.primary)
+  }
+
+  get addresses(): readonly HostAndPort[] {
+    return this.servers.map((server) => server.address as HostAndPort)
+  }
+
+  link(server: ModelRedis): Link {
+    return this.#links.get(server)!
+  }
+
+  heal(server: ModelRedis): void {
+    this.#network.heal(this.link(server))
+  }
+
+  readonly discover: Discover = (follow) => {
+    this.#follow = follow
+    this.#tell()
+    return { stop: () => (this.#follow = undefined) }
+  }
+
+  /** Discovery names a server where it now is. @param uid of a pod that seems to be another one. */
+  list(server: ModelRedis, uid = 'first'): void {
+    const { host, port } = server.address as HostAndPort
+    this.#endpoints.set(server, { host, port, uid, zone: undefined })
+    this.#tell()
+  }
+
+  /** Discovery names all servers, where they now are. */
+  listAll(): void {
+    for (const server of this.servers) {
+      const { host, port } = server.address as HostAndPort
+      this.#endpoints.set(server, { host, port, uid: this.#endpoints.get(server)?.uid ?? 'first', zone: undefined })
+    }
+    this.#tell()
+  }
+
+  unlist(...servers: readonly ModelRedis[]): void {
+    for (const server of servers) this.#endpoints.delete(server)
+    this.#tell()
+  }
+
+  /** A pod that was scheduled anew: it has its disk and a new address. Discovery hears of it later. */
+  move(server: ModelRedis): void {
+    server.kill()
+    const address = this.#newAddress()
+    this.#network.setLink(address, this.link(server))
+    server.address = address
+    void server.start()
+  }
+
+  /** A planned failover: nothing is lost. */
+  switchOver(to: ModelRedis): void {
+    to.replication.catchUp()
+    this.failOver(to)
+    this.followPrimary()
+  }
+
+  /** One is promoted as it is; who was the primary still believes so. */
+  failOver(to: ModelRedis): void {
+    this.primary = to
+    to.promote()
+  }
+
+  /** All others become replicas of the primary. */
+  followPrimary(): void {
+    this.primary.promote()
+    for (const server of this.others) server.demote(this.primary)
+  }
+
+  /** Whatever was done to the servers is put right. */
+  recover(): void {
+    this.#world.trace(() => '--- all servers recover')
+    for (const server of this.servers) {
+      server.replication.isCutOff = false
+      if (server.isStopped) server.continue()
+      void server.start()
+    }
+    this.listAll()
+    this.followPrimary()
+  }
+
+  /** The proxy has taken a server for the primary. */
+  accepted(address: string): void {
+    // What was gathered in this turn is written at its end.
+    this.#world.clock.after(0, () => {
+      for (const server of this.servers) server.fence(addressKey(server.address) === address)
+    })
+  }
+
+  #tell(): void {
+    const follow = this.#follow
+    if (follow === undefined) return
+    this.#world.trace(
+      () => `discovery: ${[...this.#endpoints.values()].map(({ host, uid }) => `${host} ${uid}`).join(', ')}`,
+    )
+    follow([...this.#endpoints.values()])
+  }
+
+  #newAddress(): HostAndPort {
+    return { host: `10.0.0.${2 + this.#addresses++}`, port: PORT }
+  }
+}
