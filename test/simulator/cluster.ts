@@ -15,6 +15,12 @@ export class Cluster {
   readonly servers: readonly ModelRedis[]
   /** The one that its operator means to be the primary. */
   primary: ModelRedis
+  /** Within so much time a promotion must be noticed, if nothing else happens. */
+  noticeMs = Number.POSITIVE_INFINITY
+  /** Grows with every fault that begins or ends. */
+  disturbances = 0
+  /** Where the proxy believes the primary to be. */
+  #accepted: string | undefined
   readonly #world: World
   readonly #network: VirtualNetwork
   readonly #links = new Map<ModelRedis, Link>()
@@ -38,7 +44,10 @@ export class Cluster {
       return server
     })
     this.primary = this.servers[0]!
-    for (const server of this.others) server.demote(this.primary)
+    for (const server of this.others) {
+      server.replication.beginAs(this.primary.replication)
+      server.demote(this.primary)
+    }
   }
 
   get others(): readonly ModelRedis[] {
@@ -104,6 +113,7 @@ export class Cluster {
   failOver(to: ModelRedis): void {
     this.primary = to
     to.promote()
+    this.#expectNotice()
   }
 
   /** All others become replicas of the primary. */
@@ -126,10 +136,31 @@ export class Cluster {
 
   /** The proxy has taken a server for the primary. */
   accepted(address: string): void {
+    this.#accepted = address
     // What was gathered in this turn is written at its end.
     this.#world.clock.after(0, () => {
       for (const server of this.servers) server.fence(addressKey(server.address) === address)
     })
+  }
+
+  /** However many masters there are: the one promoted out of the line of the others is the primary. */
+  #expectNotice(): void {
+    const { primary, disturbances } = this
+    if (!Number.isFinite(this.noticeMs)) return
+    this.#world.clock.after(this.noticeMs, () => {
+      if (this.disturbances !== disturbances || this.primary !== primary || !this.#isKnown(primary)) return
+      if (this.#accepted === addressKey(primary.address)) return
+      const what = `${primary.name} was promoted ${this.noticeMs} ms ago`
+      this.#world.violation(`${what}, and the proxy still uses ${this.#accepted}`)
+    })
+  }
+
+  /** Discovery, role and lineage all speak for it. */
+  #isKnown(primary: ModelRedis): boolean {
+    if (!this.#endpoints.has(primary) || primary.denied.has('info')) return false
+    return this.others.every(
+      ({ isMaster, replication }) => !isMaster || replication.line === primary.replication.formerLine,
+    )
   }
 
   #tell(): void {

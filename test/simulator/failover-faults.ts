@@ -4,9 +4,11 @@ import type { ModelRedis } from './model-redis.ts'
 
 /** What a server that was demoted does not answer is waited for as long as the longest hold. */
 const AFTERMATH_MS = 5000
+/** Long enough for a proxy to notice. */
+const UNNOTICED_MS = 9000
 
-function failover(weight: number, begin: (world: FaultWorld) => () => void): FaultKind {
-  return { weight, excusesErrors: true, longestMs: 2500, aftermathMs: AFTERMATH_MS, leastServers: 2, begin }
+function failover(weight: number, begin: (world: FaultWorld) => () => void, longestMs = 2500): FaultKind {
+  return { weight, excusesErrors: true, longestMs, aftermathMs: AFTERMATH_MS, leastServers: 2, begin }
 }
 
 /** Runs something within some time, unless the fault is over before. @returns what ends it. */
@@ -86,15 +88,19 @@ export const FAILOVER_FAULTS = {
     }
   }),
   /** An operator's mistake: two masters of one line. In the end either may be the one that stays. */
-  twoMasters: failover(3, (world) => {
-    const { cluster, random } = world
-    const former = cluster.primary
-    cluster.failOver(random.pick(cluster.others))
-    return () => {
-      if (random.chance(0.3)) cluster.failOver(former)
-      cluster.followPrimary()
-    }
-  }),
+  twoMasters: failover(
+    3,
+    (world) => {
+      const { cluster, random } = world
+      const former = cluster.primary
+      cluster.failOver(random.pick(cluster.others))
+      return () => {
+        if (random.chance(0.3)) cluster.failOver(former)
+        cluster.followPrimary()
+      }
+    },
+    UNNOTICED_MS,
+  ),
   /** A replica comes up as a master with data that has nothing to do with that of the others. */
   foreignMaster: failover(2, ({ cluster, random }) => {
     const foreign = random.pick(cluster.others)

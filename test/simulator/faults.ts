@@ -79,9 +79,11 @@ export function scheduleFaults(
     const begin = once(() => {
       world.trace(() => `--- ${fault.name} begins`)
       begun(fault)
+      world.cluster.disturbances++
       const undo = faultKind(fault.name).begin(world)
       const end = once(() => {
         world.trace(() => `--- ${fault.name} ends`)
+        world.cluster.disturbances++
         undo()
         over(fault)
       })

@@ -255,6 +255,8 @@ export class ModelRedis {
     const { changes } = this.store
     if (changes.length === 0) return
     this.store.changes = []
+    // What a replica changes all by itself, as PUBLISH does, goes nowhere.
+    if (!this.isMaster) return
     this.replication.append(changes)
     connection.lastWriteOffset = this.replication.offset
   }

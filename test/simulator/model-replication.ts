@@ -53,6 +53,11 @@ export class ModelReplication {
     for (const replica of this.#replicas) replica.replication.#expect()
   }
 
+  /** The world begins with servers that have long been one line. */
+  beginAs({ line }: ModelReplication): void {
+    this.line = line
+  }
+
   /** REPLICAOF host port. @param master undefined: one that cannot be reached. */
   follow(master: ModelRedis | undefined): void {
     if (this.master === master && master !== undefined) return

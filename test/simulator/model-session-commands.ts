@@ -8,6 +8,7 @@ import { encode } from './resp-codec.ts'
 
 /** The master of a replica that follows none of this world. */
 const NOBODY = { host: '10.0.0.9', port: 6379 }
+const WAIT_ON_REPLICA = 'ERR WAIT cannot be used with replica instances.'
 const SYNTAX = encode.error('ERR syntax error')
 const WRONG_PASSWORD = 'WRONGPASS invalid username-password pair or user is disabled.'
 
@@ -235,6 +236,7 @@ export const SESSION_COMMANDS: Readonly<Record<string, ModelCommand>> = {
   unsubscribe: define(1, 'always', unsubscribe),
   client: define(2, 'always', client),
   wait: define(3, '', (connection, [, wanted, timeoutMs]) => {
+    if (!connection.server.isMaster) return encode.error(WAIT_ON_REPLICA)
     connection.server.awaitReplicas(connection, Number(wanted), Number(timeoutMs))
     return undefined
   }),

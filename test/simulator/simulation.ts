@@ -58,6 +58,8 @@ const SMALL_WORLDS = 0.9
 /** Longest pause of a client between two pipelines, in a large and in a small world. */
 const THINK_MS = 120
 const SMALL_THINK_MS = 400
+/** Servers other than the primary are asked at every third probe, and a probe is late by a fifth at most. */
+const NOTICE_PROBES = 4
 const MOST_VIOLATIONS = 10
 const PROXY: HostAndPort = { host: '127.0.0.1', port: 6380 }
 /** What one read and one reply may add to a limit. */
@@ -115,6 +117,7 @@ class Simulation {
       for (const name of denied) server.denied.add(name)
     }
     for (const server of cluster.others) await server.start()
+    cluster.noticeMs = NOTICE_PROBES * settings.probeMs + settings.replyTimeoutMs + RECOVERY_MS
     const names = this.#options.faults ?? possibleFaults(cluster.servers.length, this.#hasDiscovery)
     const faults =
       names.length === 0 || random.chance(0.15)
@@ -228,6 +231,7 @@ class Simulation {
 
   #drain(proxy: SimulatedProxy): Promise<void> {
     this.#isDraining = true
+    this.#world.cluster.disturbances++
     this.#world.trace(() => '--- drain')
     return proxy.drain()
   }
@@ -280,6 +284,7 @@ class Simulation {
 
   #checkBounds(settings: ProxySettings): void {
     this.#isDrained = true
+    if (this.#switches === 0) this.#violate('the proxy served without saying which server it took for the primary')
     const most = settings.outputHardBytes + SLACK_BYTES
     for (const stream of this.#world.network.all) {
       if (stream.host !== 'proxy') continue
