@@ -23,11 +23,16 @@ const EVERYTHING_A_TINY_PROXY_CAN = [
 const PIPELINES = ['pipelines', 'overlapping']
 const CUTS: FaultName[] = ['closeByReset', 'closeInOrder', 'closeAtAnyByte']
 
+const FAILOVERS: FaultName[] = ['switchOver', 'failOver', 'twoMasters']
+
 function options(bug: Bug, workloads: readonly string[], faults: readonly FaultName[]): SimulationOptions {
   return {
     startProxy: (place) => startTinyProxy(place, bug),
     workloads,
     faults,
+    // A failover needs somebody to take over; its other faults are for proxies that do more.
+    serverCount: faults.some((name) => FAILOVERS.includes(name)) ? 3 : 1,
+    hasDiscovery: false,
     isPatient: true,
     isSmall: false,
     clients: 6,
@@ -49,6 +54,10 @@ describe('the simulator', () => {
 
   test('has nothing to say against an honest proxy whose connections are cut', async () => {
     expect(await complaints('none', PIPELINES, [...CUTS, 'stop', 'delay'])).toBe('')
+  })
+
+  test('has nothing to say against an honest proxy whose primaries are replaced', async () => {
+    expect(await complaints('none', PIPELINES, FAILOVERS)).toBe('')
   })
 
   test('runs a seed the same way each time', async () => {
@@ -74,6 +83,8 @@ describe('the simulator', () => {
     ['drains rudely', ['pipelines', 'queues'], [], /replies were owed/],
     ['loses WATCH', ['compareAndSet'], [], /WATCH was lost/],
     ['splits blocks', ['transactions'], [], /ran apart|and was answered/],
+    ['keeps former primaries', PIPELINES, ['twoMasters'], /was sent the write .* after another server was taken/],
+    ['asks the new primary again', PIPELINES, FAILOVERS, /was executed 2 times, at .* on .* and .* on/],
     ['fakes WAIT', ['waiters'], [], /sent WAIT .* and was answered integer "1"/],
   ]
   test.each(planted)('finds a proxy that %s', async (bug, workloads, faults, complaint) => {

@@ -1,7 +1,8 @@
 // A proxy of a hundred lines for the simulator's own tests: right for pipelines, and wrong in one way on demand.
-import type { Address, Runtime, Stream, StreamHandler } from '../../src/runtime/runtime.ts'
+import type { Runtime, Stream, StreamHandler } from '../../src/runtime/runtime.ts'
 import type { ProxyPlace, SimulatedProxy } from './proxy-place.ts'
 import { encode, encodeRequest, ReplyDecoder, RequestDecoder } from './resp-codec.ts'
+import { TinyWatch } from './tiny-watch.ts'
 
 /** The bugs that can be planted. */
 export type Bug =
@@ -20,6 +21,8 @@ export type Bug =
   | 'loses WATCH'
   | 'splits blocks'
   | 'fakes WAIT'
+  | 'keeps former primaries'
+  | 'asks the new primary again'
 
 /** Stands behind the words of a request whose reply the client must not see. */
 const ANSWERED = 'answered'
@@ -99,6 +102,12 @@ class Conversation implements StreamHandler {
     this.#client.destroy()
   }
 
+  /** Another server is the primary. */
+  switched(): void {
+    const { bug } = this.#proxy
+    if (bug !== 'keeps former primaries') this.#backend?.destroy()
+  }
+
   #forward(): void {
     if (this.#queued.length === 0 || this.#isClosed) return
     if (this.#backend === undefined) this.#connect()
@@ -115,7 +124,7 @@ class Conversation implements StreamHandler {
 
   #connect(): void {
     this.#replies = new ReplyDecoder()
-    this.#backend = this.#proxy.runtime.connect(this.#proxy.backend, undefined, 500, {
+    this.#backend = this.#proxy.runtime.connect(this.#proxy.primary.address, undefined, 500, {
       opened: () => {
         this.#isOpen = true
         this.#forward()
@@ -161,7 +170,7 @@ class Conversation implements StreamHandler {
     const { bug, runtime } = this.#proxy
     if (bug === 'drops clients') this.#client.destroy()
     const lost = this.#sent.splice(0)
-    if (bug === 'sends again') this.#queued.unshift(...lost)
+    if (bug === 'sends again' || bug === 'asks the new primary again') this.#queued.unshift(...lost)
     else if (bug === 'forgets requests') this.#isClosed = true
     else {
       const error = bug === 'says refused' ? 'MASTERDOWN it did not run' : 'UNCERTAIN it may have run'
@@ -174,7 +183,7 @@ class Conversation implements StreamHandler {
 
 class TinyProxy implements SimulatedProxy {
   readonly runtime: Runtime
-  readonly backend: Address
+  readonly primary: TinyWatch
   readonly bug: Bug
   readonly conversations = new Set<Conversation>()
   readonly scratch = Buffer.alloc(1024 * 1024)
@@ -185,7 +194,9 @@ class TinyProxy implements SimulatedProxy {
 
   constructor(place: ProxyPlace, bug: Bug) {
     this.runtime = place.runtime
-    this.backend = place.backends[0]!
+    this.primary = new TinyWatch(place, () => {
+      for (const conversation of this.conversations) conversation.switched()
+    })
     this.bug = bug
   }
 
@@ -197,8 +208,11 @@ class TinyProxy implements SimulatedProxy {
     }
     await new Promise<void>((resolve) => {
       const wait = (): void => {
-        if (this.conversations.size === 0) resolve()
-        else this.runtime.after(10, wait)
+        if (this.conversations.size > 0) this.runtime.after(10, wait)
+        else {
+          this.primary.close()
+          resolve()
+        }
       }
       wait()
     })

@@ -1,0 +1,65 @@
+// How the tiny proxy knows the primary: it asks every server for its role, and takes the one that has become master last.
+import type { Stream } from '../../src/runtime/runtime.ts'
+import type { HostAndPort, ProxyPlace } from './proxy-place.ts'
+import { encodeRequest, ReplyDecoder } from './resp-codec.ts'
+
+const PROBE_MS = 50
+const CONNECT_TIMEOUT_MS = 500
+
+export class TinyWatch {
+  address: HostAndPort
+  readonly #place: ProxyPlace
+  readonly #switched: () => void
+  readonly #streams = new Set<Stream>()
+  #isClosed = false
+  /** By address: what each said last. */
+  readonly #roles = new Map<HostAndPort, string>()
+
+  constructor(place: ProxyPlace, switched: () => void) {
+    this.#place = place
+    this.#switched = switched
+    this.address = place.backends[0]!
+    place.accepted(`${this.address.host}:${this.address.port}`)
+    // With one server there is nothing to find out.
+    if (place.backends.length > 1) for (const backend of place.backends) this.#ask(backend)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const stream of this.#streams) stream.destroy()
+  }
+
+  #ask(backend: HostAndPort): void {
+    if (this.#isClosed) return
+    const { runtime } = this.#place
+    const decoder = new ReplyDecoder()
+    let timer = { cancel: () => {} }
+    const stream: Stream = runtime.connect(backend, undefined, CONNECT_TIMEOUT_MS, {
+      opened: () => void stream.write(encodeRequest(['ROLE'])),
+      received: (bytes, length) => {
+        decoder.push(bytes.subarray(0, length))
+        const reply = decoder.next()
+        if (reply === undefined) return
+        this.#heard(backend, reply.items[0]?.text ?? '')
+        timer = runtime.after(PROBE_MS, () => void stream.write(encodeRequest(['ROLE'])))
+      },
+      drained: () => {},
+      ended: () => stream.destroy(),
+      closed: () => {
+        timer.cancel()
+        this.#streams.delete(stream)
+        runtime.after(PROBE_MS, () => this.#ask(backend))
+      },
+    })
+    this.#streams.add(stream)
+  }
+
+  #heard(backend: HostAndPort, role: string): void {
+    const isNew = role === 'master' && this.#roles.get(backend) === 'slave'
+    this.#roles.set(backend, role)
+    if (!isNew || backend === this.address) return
+    this.address = backend
+    this.#place.accepted(`${backend.host}:${backend.port}`)
+    this.#switched()
+  }
+}
