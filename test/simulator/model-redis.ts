@@ -54,6 +54,8 @@ export class ModelRedis {
   isFenced = false
   isStopped = false
   busyUntilMs = 0
+  /** Hears for how long a script will keep the server from answering. */
+  onBusy: (ms: number) => void = () => {}
   readonly #world: World
   readonly #runtime: Runtime
   /** Where it listens from its next start on. */
@@ -156,6 +158,7 @@ export class ModelRedis {
 
   keepBusy(ms: number): void {
     this.busyUntilMs = this.nowMs + ms
+    this.onBusy(ms)
     this.clock.after(ms, () => this.#runWaiting())
   }
 

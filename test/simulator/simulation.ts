@@ -113,6 +113,7 @@ class Simulation {
     const closesIdle = random.chance(0.3) && this.#options.isPatient !== true
     const denied = ['role', 'info'].filter(() => random.chance(0.2))
     for (const server of cluster.servers) {
+      server.onBusy = (ms) => this.#prolongExcuses(ms)
       if (closesIdle) server.idleTimeoutMs = 2 * settings.backendPingMs + 1500
       for (const name of denied) server.denied.add(name)
     }
@@ -258,7 +259,13 @@ class Simulation {
   #endExcuse(fault: Fault): void {
     const excuse = this.#openExcuses.get(fault)
     if (excuse === undefined) return
-    excuse.toMs = this.#clock.nowMs + RECOVERY_MS + (faultKind(fault.name).aftermathMs ?? 0)
+    const busyMs = this.#world.cluster.servers.map(({ busyUntilMs }) => busyUntilMs - this.#clock.nowMs)
+    excuse.toMs = this.#clock.nowMs + Math.max(0, ...busyMs) + RECOVERY_MS + (faultKind(fault.name).aftermathMs ?? 0)
+  }
+
+  /** Nobody recovers while the server is busy. */
+  #prolongExcuses(ms: number): void {
+    for (const excuse of this.#excuses) if (excuse.toMs >= this.#clock.nowMs) excuse.toMs += ms
   }
 
   #accepted(address: string): void {
