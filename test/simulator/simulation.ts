@@ -1,8 +1,9 @@
 // Builds a whole world from one seed (network, model Redis, the proxy, clients and faults), lets it run, and says what went wrong.
 import { type ClientWorld, SimulatedClient } from './client-model.ts'
 import { Cluster } from './cluster.ts'
+import { Excuses, RECOVERY_MS } from './excuses.ts'
 import type { FaultWorld } from './fault-kind.ts'
-import { type Fault, type FaultName, faultKind, planFaults, possibleFaults, scheduleFaults } from './faults.ts'
+import { type Fault, type FaultName, planFaults, possibleFaults, scheduleFaults } from './faults.ts'
 import { Ledger } from './ledger.ts'
 import {
   chooseSettings,
@@ -13,6 +14,7 @@ import {
   type StartProxy,
 } from './proxy-place.ts'
 import { type Random, seededRandom } from './random.ts'
+import { SERVER_FAULTS } from './server-faults.ts'
 import { runWorkload, SESSION_WORKLOADS } from './session-workloads.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { makeLink, VirtualNetwork } from './virtual-network.ts'
@@ -45,8 +47,6 @@ export interface Outcome {
   readonly summary: Readonly<Record<string, number>>
 }
 
-/** Errors may still be told for so long after a fault: the proxy must find out, connect again and look at the server. */
-const RECOVERY_MS = 3000
 /** Within so much virtual time after everything has ended the last reply must have come. */
 const PATIENCE_MS = 15_000
 const DRAIN_PATIENCE_MS = 30_000
@@ -77,13 +77,12 @@ class Simulation {
   readonly #isSmall: boolean
   readonly #hasDiscovery: boolean
   readonly #violations: string[] = []
-  readonly #excuses: { fromMs: number; toMs: number }[] = []
+  readonly #excuses: Excuses
   #world: ClientWorld & FaultWorld
   #clients: SimulatedClient[] = []
   #digest = 0
   #replies = 0
   #finished = 0
-  readonly #openExcuses = new Map<Fault, { fromMs: number; toMs: number }>()
   #longestReplyMs = 0
   /** How often the proxy has taken a server for the primary. */
   #switches = 0
@@ -104,6 +103,7 @@ class Simulation {
     const busyMs = this.#random.pick([0, 0.1, 1])
     this.#clock = new VirtualClock(() => (turns.chance(0.3) ? turns.between(0, busyMs) : 0))
     this.#world = this.#makeWorld()
+    this.#excuses = new Excuses(this.#clock, this.#world.cluster.servers)
   }
 
   async run(): Promise<Outcome> {
@@ -113,19 +113,13 @@ class Simulation {
     const closesIdle = random.chance(0.3) && this.#options.isPatient !== true
     const denied = ['role', 'info'].filter(() => random.chance(0.2))
     for (const server of cluster.servers) {
-      server.onBusy = (ms) => this.#prolongExcuses(ms)
       if (closesIdle) server.idleTimeoutMs = 2 * settings.backendPingMs + 1500
       for (const name of denied) server.denied.add(name)
     }
     for (const server of cluster.others) await server.start()
     cluster.noticeMs = NOTICE_PROBES * settings.probeMs + settings.replyTimeoutMs + RECOVERY_MS
-    const names = this.#options.faults ?? possibleFaults(cluster.servers.length, this.#hasDiscovery)
-    const faults =
-      names.length === 0 || random.chance(0.15)
-        ? []
-        : planFaults(random, names, 1 + random.below(this.#isSmall ? 2 : 5))
-    const last = faults.at(-1)
-    const calmFromMs = last === undefined ? this.#calmMs : last.atMs + last.durationMs + RECOVERY_MS + this.#calmMs
+    const faults = random.chance(0.15) ? [] : this.#plan(random)
+    const calmFromMs = faults.length === 0 ? this.#calmMs : Math.max(...faults.map(endOf)) + RECOVERY_MS + this.#calmMs
     Object.assign(this.#world, { hasFaults: faults.length > 0 })
     if (random.chance(0.9)) await cluster.primary.start()
     else this.#startLate(random.between(0, 800))
@@ -142,13 +136,27 @@ class Simulation {
     return this.#outcome(faults)
   }
 
+  #plan(random: Random): Fault[] {
+    const servers = this.#world.cluster.servers.length
+    const possible = possibleFaults(servers, this.#hasDiscovery)
+    const names = this.#options.faults ?? possible
+    if (names.length === 0) return []
+    const faults = planFaults(random, names, 1 + random.below(this.#isSmall ? 2 : 5))
+    if (this.#options.faults !== undefined || servers === 1 || random.chance(0.6)) return faults
+    // Before, during and after a failover something else goes wrong.
+    const failovers = possible.filter((name) => !(name in SERVER_FAULTS))
+    return [...faults, ...planFaults(random, failovers, 1 + random.below(2))].toSorted(
+      (one, other) => one.atMs - other.atMs,
+    )
+  }
+
   get #calmMs(): number {
     return this.#isSmall ? SMALL_CALM_MS : CALM_MS
   }
 
   /** The proxy has to start without a backend as well. */
   #startLate(delayMs: number): void {
-    this.#excuses.push({ fromMs: 0, toMs: delayMs + RECOVERY_MS })
+    this.#excuses.addStart(delayMs)
     Object.assign(this.#world, { hasFaults: true })
     this.#clock.after(delayMs, () => void this.#world.cluster.primary.start())
   }
@@ -165,18 +173,17 @@ class Simulation {
       accepted: (address) => this.#accepted(address),
     }
     const proxy = await this.#await('the start of the proxy', this.#options.startProxy(place), PATIENCE_MS)
+    let left = faults.length
+    const areTwoAtOnce = faults.some((fault, index) => index > 0 && fault.atMs < endOf(faults[index - 1]!))
     scheduleFaults(
       this.#world,
       faults,
       (fault) => {
-        // A delay that falls into a recovery makes it longer.
-        if (faultKind(fault.name).excusesErrors || this.#world.isExcused(this.#clock.nowMs, this.#clock.nowMs)) {
-          this.#excuse(fault)
-        }
+        this.#excuses.begin(fault, areTwoAtOnce)
       },
       (fault) => {
-        this.#endExcuse(fault)
-        if (fault === faults.at(-1)) cluster.recover()
+        this.#excuses.end(fault)
+        if (--left === 0) cluster.recover()
       },
     )
     const workloads = this.#startClients(random)
@@ -250,24 +257,6 @@ class Simulation {
     return settled
   }
 
-  #excuse(fault: Fault): void {
-    const excuse = { fromMs: this.#clock.nowMs, toMs: Number.POSITIVE_INFINITY }
-    this.#excuses.push(excuse)
-    this.#openExcuses.set(fault, excuse)
-  }
-
-  #endExcuse(fault: Fault): void {
-    const excuse = this.#openExcuses.get(fault)
-    if (excuse === undefined) return
-    const busyMs = this.#world.cluster.servers.map(({ busyUntilMs }) => busyUntilMs - this.#clock.nowMs)
-    excuse.toMs = this.#clock.nowMs + Math.max(0, ...busyMs) + RECOVERY_MS + (faultKind(fault.name).aftermathMs ?? 0)
-  }
-
-  /** Nobody recovers while the server is busy. */
-  #prolongExcuses(ms: number): void {
-    for (const excuse of this.#excuses) if (excuse.toMs >= this.#clock.nowMs) excuse.toMs += ms
-  }
-
   #accepted(address: string): void {
     this.#switches++
     this.#world.cluster.accepted(address)
@@ -334,7 +323,7 @@ class Simulation {
       ledger: new Ledger(),
       hasFaults: false,
       longestThoughtMs: this.#isSmall ? SMALL_THINK_MS : THINK_MS,
-      isExcused: (fromMs, toMs) => this.#excuses.some((excuse) => excuse.fromMs <= toMs && fromMs <= excuse.toMs),
+      isExcused: (fromMs, toMs) => this.#excuses.covers(fromMs, toMs),
       get isEnding() {
         return simulation.#isEnding
       },
@@ -375,4 +364,8 @@ class Simulation {
       },
     }
   }
+}
+
+function endOf({ atMs, durationMs }: Fault): number {
+  return atMs + durationMs
 }
