@@ -107,7 +107,10 @@ export const FAILOVER_FAULTS = {
     foreign.kill()
     foreign.loseData()
     foreign.promote()
-    if (random.chance(0.5)) foreign.fill()
+    if (random.chance(0.5)) {
+      foreign.store.put(0, 'of another origin', 'x')
+      foreign.replication.append(foreign.store.changes.splice(0))
+    }
     void foreign.start()
     return () => cluster.followPrimary()
   }),

@@ -18,6 +18,7 @@ export interface Execution {
 /** A server, as far as the journal must know it. */
 interface Master {
   readonly name: string
+  readonly isMaster: boolean
   /** Clients may find it as a master. */
   readonly isActingMaster: boolean
   has(token: string): boolean
@@ -29,7 +30,7 @@ export class Journal {
   readonly published: { readonly channel: string; readonly token: string; readonly atMs: number }[] = []
   readonly servers: Master[] = []
   readonly #byToken = new Map<string, Execution[]>()
-  /** Writes that some master has lacked since they were executed: reads may miss them, and in the end they may be gone. */
+  /** Writes that some master has lacked since they were executed, or that only a replica ran, as it does PUBLISH: reads may miss them, and in the end they may be gone. */
   readonly #forsaken = new Set<string>()
   #blocks = 0
 
@@ -45,7 +46,9 @@ export class Journal {
     const all = this.#byToken.get(token)
     if (all === undefined) this.#byToken.set(token, [execution])
     else all.push(execution)
-    if (this.servers.some((other) => other.isActingMaster && other.name !== server)) this.#forsaken.add(token)
+    const isLocal = this.servers.some(({ name, isMaster }) => name === server && !isMaster)
+    const hasRival = this.servers.some((other) => other.isActingMaster && other.name !== server)
+    if (isLocal || hasRival) this.#forsaken.add(token)
   }
 
   /** A server begins to be master, or its data was replaced: what it lacks, Redis has lost as long as it stays so. */

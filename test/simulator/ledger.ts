@@ -45,15 +45,15 @@ export class Ledger {
     return count
   }
 
-  /** How many acknowledged writes the primary lacks in the end: their servers' histories were dropped. */
-  lostByRedis(journal: Journal, primary: ModelStore): number {
+  /** Acknowledged writes that a server has executed and the primary lacks in the end. */
+  lost(journal: Journal, primary: ModelStore): Write[] {
     return [...this.#writes.values()].filter(({ fate, token }) => {
       return fate === 'acknowledged' && journal.executionsOf(token).length > 0 && !primary.has(token)
-    }).length
+    })
   }
 
   /** Compares with what the servers executed, and what each is made of. @returns every contradiction, in words. */
-  check(journal: Journal, stores: readonly ModelStore[]): string[] {
+  check(journal: Journal, stores: readonly ModelStore[], primary: ModelStore): string[] {
     const problems: string[] = []
     for (const write of this.#writes.values()) problems.push(...this.#checkWrite(write, journal))
     for (const token of journal.executedTokens()) {
@@ -61,6 +61,9 @@ export class Ledger {
     }
     for (const store of stores) problems.push(...store.contradictions())
     problems.push(...this.#checkBlocks(journal))
+    for (const { token, description } of this.lost(journal, primary)) {
+      if (!journal.isForsaken(token)) problems.push(`${token} (${description}) is lost, and no server dropped it`)
+    }
     return problems
   }
 

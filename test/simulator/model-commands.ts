@@ -57,7 +57,7 @@ function blockingPop(connection: ModelConnection, words: readonly string[]): str
     if (element !== undefined) return encode.array([encode.bulk(key), encode.bulk(element)])
   }
   if (connection.block > 0) return encode.nullArray(protocol)
-  server.block(connection, keys, Number(words.at(-1)) * 1000)
+  server.blocked.add(connection, keys, Number(words.at(-1)) * 1000)
   return undefined
 }
 

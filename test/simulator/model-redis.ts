@@ -1,8 +1,9 @@
 // A small model Redis: one thread that executes what arrives, and that can be restarted, stopped, demoted, cut off and made to lie.
 import type { Address, Listener, Runtime } from '../../src/runtime/runtime.ts'
 import { Journal } from './journal.ts'
+import { BlockedClients } from './model-blocked.ts'
 import type { ModelCommand } from './model-command.ts'
-import { DATA_COMMANDS, popFirst } from './model-commands.ts'
+import { DATA_COMMANDS } from './model-commands.ts'
 import { ModelConnection } from './model-connection.ts'
 import { ModelReplication } from './model-replication.ts'
 import { SESSION_COMMANDS } from './model-session-commands.ts'
@@ -11,22 +12,13 @@ import { encode } from './resp-codec.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 import { addressKey, type VirtualStream, type World } from './virtual-network.ts'
 
-/** While a client waits, replicas are asked so often how far they are. */
-const ACKNOWLEDGE_MS = 5
-const UNBLOCKED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
-
-interface Blocked {
-  readonly connection: ModelConnection
-  readonly db: number
-  readonly keys: readonly string[]
-}
-
 export class ModelRedis {
   /** Its first address: it keeps it when it moves. */
   readonly name: string
   readonly store = new ModelStore()
   readonly journal: Journal
   readonly replication: ModelReplication
+  readonly blocked = new BlockedClients(this)
   readonly clock: VirtualClock
   readonly commands: ReadonlyMap<string, ModelCommand> = new Map(
     Object.entries({ ...DATA_COMMANDS, ...SESSION_COMMANDS }),
@@ -63,7 +55,6 @@ export class ModelRedis {
   #listener: Listener | undefined
   #isStarting = false
   #nextId = 1
-  #blocked: Blocked[] = []
   readonly #waiting = new Set<ModelConnection>()
   #hooks: { commandsLeft: number; run: () => void }[] = []
 
@@ -166,7 +157,7 @@ export class ModelRedis {
   demote(master?: ModelRedis): void {
     this.role = 'replica'
     this.replication.follow(master)
-    for (const { connection } of this.#blocked.splice(0)) connection.unblock?.(encode.error(UNBLOCKED))
+    this.blocked.sendAway()
   }
 
   promote(): void {
@@ -174,17 +165,6 @@ export class ModelRedis {
     this.role = 'master'
     this.replication.promote()
     this.#becomesMaster()
-  }
-
-  /** Data of another origin. */
-  fill(): void {
-    this.store.put(0, 'of another origin', 'x')
-    this.replication.append(this.store.changes.splice(0))
-  }
-
-  /** Full synchronisation: what it had is gone. */
-  takeAll(store: ModelStore): void {
-    this.store.copyFrom(store)
   }
 
   applyFromMaster(changes: readonly Change[]): void {
@@ -211,7 +191,7 @@ export class ModelRedis {
   forget(connection: ModelConnection): void {
     this.connections.delete(connection)
     this.#waiting.delete(connection)
-    this.#blocked = this.#blocked.filter((each) => each.connection !== connection)
+    this.blocked.forget(connection)
   }
 
   /** Runs something in front of the n-th command from now, in the middle of a pipeline if there is one. */
@@ -249,12 +229,12 @@ export class ModelRedis {
   }
 
   afterCommand(connection: ModelConnection): void {
-    this.#propagate(connection)
-    for (const blocked of [...this.#blocked]) this.#tryServe(blocked)
+    this.propagate(connection)
+    this.blocked.serve()
   }
 
   /** What a command changed goes to the replicas in one piece. */
-  #propagate(connection: ModelConnection): void {
+  propagate(connection: ModelConnection): void {
     const { changes } = this.store
     if (changes.length === 0) return
     this.store.changes = []
@@ -264,7 +244,7 @@ export class ModelRedis {
     connection.lastWriteOffset = this.replication.offset
   }
 
-  /** The proxy has made up its mind. @param isPrimary for this server: only connections of later carry anything new. */
+  /** The proxy has made up its mind. @param isPrimary for this server: only connections made from now on carry anything new. */
   fence(isPrimary: boolean): void {
     this.isFenced = !isPrimary
     for (const connection of this.connections) {
@@ -284,36 +264,6 @@ export class ModelRedis {
     if (this.isActingMaster) this.journal.forsakeWhatLacks(this)
   }
 
-  block(connection: ModelConnection, keys: readonly string[], timeoutMs: number): void {
-    const blocked = { connection, db: connection.db, keys }
-    this.#blocked.push(blocked)
-    this.#suspend(connection, timeoutMs === 0 ? Number.POSITIVE_INFINITY : timeoutMs, () => {
-      this.#blocked = this.#blocked.filter((each) => each !== blocked)
-      return encode.nullArray(connection.protocol)
-    })
-  }
-
-  /** WAIT: answers once so many replicas have what this connection wrote, or when the time is over. */
-  awaitReplicas(connection: ModelConnection, wanted: number, timeoutMs: number): void {
-    const count = () => {
-      return this.replication.replicas.filter(({ replication }) => replication.offset >= connection.lastWriteOffset)
-        .length
-    }
-    const endMs = timeoutMs === 0 ? Number.POSITIVE_INFINITY : this.nowMs + timeoutMs
-    if (count() >= wanted || connection.block > 0) {
-      connection.reply(encode.integer(count()))
-      return
-    }
-    this.#suspend(connection, Number.POSITIVE_INFINITY, () => '')
-    const { unblock } = connection
-    const look = (): void => {
-      if (connection.isClosed || connection.unblock !== unblock) return
-      if (this.mayRun() && (count() >= wanted || this.nowMs >= endMs)) unblock?.(encode.integer(count()))
-      else this.clock.after(Math.min(ACKNOWLEDGE_MS, Math.max(1, endMs - this.nowMs)), look)
-    }
-    this.clock.after(Math.min(ACKNOWLEDGE_MS, timeoutMs || ACKNOWLEDGE_MS), look)
-  }
-
   publish(channel: string, message: string): number {
     let count = 0
     for (const connection of this.connections) {
@@ -324,40 +274,6 @@ export class ModelRedis {
       this.clock.after(0, () => connection.flush())
     }
     return count
-  }
-
-  /** A command waits: what follows on its connection waits with it. */
-  #suspend(connection: ModelConnection, timeoutMs: number, timedOut: () => string): void {
-    let isOver = false
-    connection.unblock = (reply) => {
-      if (isOver) return
-      isOver = true
-      connection.unblock = undefined
-      connection.reply(reply)
-      connection.flush()
-      this.clock.after(0, () => this.run(connection))
-    }
-    const { unblock } = connection
-    if (Number.isFinite(timeoutMs)) this.clock.after(timeoutMs, () => this.#expire(connection, unblock, timedOut))
-  }
-
-  #expire(connection: ModelConnection, unblock: (reply: string) => void, timedOut: () => string): void {
-    if (connection.isClosed || connection.unblock !== unblock) return
-    // A stopped server does not see its timers.
-    if (this.mayRun()) unblock(timedOut())
-    else this.clock.after(10, () => this.#expire(connection, unblock, timedOut))
-  }
-
-  #tryServe(blocked: Blocked): void {
-    const { connection, db, keys } = blocked
-    for (const key of keys) {
-      const element = popFirst(connection, db, key)
-      if (element === undefined) continue
-      this.#blocked = this.#blocked.filter((each) => each !== blocked)
-      this.#propagate(connection)
-      connection.unblock?.(encode.array([encode.bulk(key), encode.bulk(element)]))
-      return
-    }
   }
 
   #runWaiting(): void {

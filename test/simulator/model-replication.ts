@@ -137,7 +137,7 @@ export class ModelReplication {
   #synchronise(master: ModelRedis): void {
     const { replication } = master
     this.#dropReplicas()
-    this.#server.takeAll(master.store)
+    this.#server.store.copyFrom(master.store)
     this.#stream = [...replication.#stream]
     this.line = replication.line
     this.formerLine = NO_LINE

@@ -237,7 +237,7 @@ export const SESSION_COMMANDS: Readonly<Record<string, ModelCommand>> = {
   client: define(2, 'always', client),
   wait: define(3, '', (connection, [, wanted, timeoutMs]) => {
     if (!connection.server.isMaster) return encode.error(WAIT_ON_REPLICA)
-    connection.server.awaitReplicas(connection, Number(wanted), Number(timeoutMs))
+    connection.server.blocked.awaitReplicas(connection, Number(wanted), Number(timeoutMs))
     return undefined
   }),
   role: define(1, 'always', role),

@@ -130,7 +130,7 @@ class Simulation {
     }
     // Whatever went wrong before, the books are always told.
     const stores = cluster.servers.map(({ store }) => store)
-    const problems = this.#world.ledger.check(journal, stores).slice(0, MOST_VIOLATIONS)
+    const problems = this.#world.ledger.check(journal, stores, cluster.primary.store).slice(0, MOST_VIOLATIONS)
     this.#violations.push(...problems)
     for (const problem of problems) this.#options.trace?.(`!!! ${problem}`)
     return this.#outcome(faults)
@@ -340,7 +340,7 @@ class Simulation {
 
   #outcome(faults: readonly Fault[]): Outcome {
     const { ledger, journal } = this.#world
-    const lost = ledger.lostByRedis(journal, this.#world.cluster.primary.store)
+    const lost = ledger.lost(journal, this.#world.cluster.primary.store).length
     return {
       seed: this.#seed,
       violations: this.#violations,
