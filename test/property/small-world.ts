@@ -25,6 +25,8 @@ const SETTINGS: ProxySettings = {
   outputSoftBytes: 65_536,
   outputHardBytes: 1024 * 1024,
   maxInFlight: 4096,
+  readFrom: 'primary',
+  replicaMaxLagMs: 10_000,
 }
 
 export class SmallWorld {

@@ -19,6 +19,8 @@ export interface ClientWorld extends World {
   readonly isEnding: boolean
   /** True once the proxy was told to drain: from then on it may close clients to whom it owes nothing. */
   readonly isDraining: boolean
+  /** Reads may be answered by replicas, which may lack what other clients wrote. */
+  readonly readsReplicas: boolean
   /** False in a world without faults, where nothing at all may go wrong. */
   readonly hasFaults: boolean
   /** The longest pause between two pipelines. */
@@ -73,6 +75,8 @@ export class SimulatedClient implements StreamHandler {
   protocol: 2 | 3 = 2
   /** Handles what is no reply: RESP3 pushes and the messages of a RESP2 subscriber. */
   onMessage: ((message: Reply) => void) | undefined
+  /** How often it has connected: for the proxy each time it is another client. */
+  connections = 0
   stream: VirtualStream | undefined
   #decoder = new ReplyDecoder()
   #pending: Pending[] = []
@@ -106,6 +110,7 @@ export class SimulatedClient implements StreamHandler {
 
   async connect(link?: Link): Promise<void> {
     this.#decoder = new ReplyDecoder()
+    this.connections++
     this.#isFinishing = false
     this.mayBeDisconnected = false
     this.#pending = []

@@ -38,6 +38,8 @@ export interface ProxySettings {
   readonly outputSoftBytes: number
   readonly outputHardBytes: number
   readonly maxInFlight: number
+  readonly readFrom: 'primary' | 'prefer-replica'
+  readonly replicaMaxLagMs: number
 }
 
 export type StartProxy = (place: ProxyPlace) => Promise<SimulatedProxy>
@@ -55,5 +57,7 @@ export function chooseSettings(random: Random): ProxySettings {
     outputSoftBytes: random.pick([65_536, 1024 * 1024]),
     outputHardBytes: random.pick([1024 * 1024, 8 * 1024 * 1024]),
     maxInFlight: random.pick([16, 4096]),
+    readFrom: random.pick(['primary', 'prefer-replica']),
+    replicaMaxLagMs: random.pick([5000, 10_000]),
   }
 }

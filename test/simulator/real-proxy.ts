@@ -27,6 +27,9 @@ export async function startRealProxy(place: ProxyPlace): Promise<SimulatedProxy>
     RUSTEZE_OUTPUT_SOFT: `${settings.outputSoftBytes}b`,
     RUSTEZE_OUTPUT_HARD: `${settings.outputHardBytes}b`,
     RUSTEZE_IN_FLIGHT: String(settings.maxInFlight),
+    // Without shared connections there are none to replicas.
+    RUSTEZE_READ_FROM: settings.sharedConnections === 0 ? 'primary' : settings.readFrom,
+    RUSTEZE_REPLICA_MAX_LAG: `${settings.replicaMaxLagMs}ms`,
     RUSTEZE_MEMORY: '1gb',
     RUSTEZE_DRAIN: '10s',
   })

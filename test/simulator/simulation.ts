@@ -120,7 +120,8 @@ class Simulation {
     cluster.noticeMs = NOTICE_PROBES * settings.probeMs + settings.replyTimeoutMs + RECOVERY_MS
     const faults = random.chance(0.15) ? [] : this.#plan(random)
     const calmFromMs = faults.length === 0 ? this.#calmMs : Math.max(...faults.map(endOf)) + RECOVERY_MS + this.#calmMs
-    Object.assign(this.#world, { hasFaults: faults.length > 0 })
+    const readsReplicas = settings.readFrom !== 'primary'
+    Object.assign(this.#world, { hasFaults: faults.length > 0, readsReplicas })
     if (random.chance(0.9)) await cluster.primary.start()
     else this.#startLate(random.between(0, 800))
     try {
@@ -280,7 +281,8 @@ class Simulation {
 
   #checkBounds(settings: ProxySettings): void {
     this.#isDrained = true
-    if (this.#switches === 0) this.#violate('the proxy served without saying which server it took for the primary')
+    if (this.#switches === 0 && this.#world.journal.executions.length > 0)
+      this.#violate('the proxy served without saying which server it took for the primary')
     const most = settings.outputHardBytes + SLACK_BYTES
     for (const stream of this.#world.network.all) {
       if (stream.host !== 'proxy') continue
@@ -322,6 +324,7 @@ class Simulation {
       proxyAddress: PROXY,
       ledger: new Ledger(),
       hasFaults: false,
+      readsReplicas: false,
       longestThoughtMs: this.#isSmall ? SMALL_THINK_MS : THINK_MS,
       isExcused: (fromMs, toMs) => this.#excuses.covers(fromMs, toMs),
       get isEnding() {

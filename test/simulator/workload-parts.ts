@@ -27,11 +27,19 @@ export const isOk = (reply: Reply): boolean => reply.kind === 'status' && reply.
 export const isQueued = (reply: Reply): boolean => reply.kind === 'status' && reply.text === 'QUEUED'
 export const isInteger = (reply: Reply): boolean => reply.kind === 'integer'
 
+/** One write of an own key. */
+interface Kept {
+  readonly value: string
+  readonly write: Write
+  /** Which of the client's connections sent it. */
+  readonly connection: number
+}
+
 /** A client's own keys and what each may hold. */
 export class OwnKeys {
   readonly #client: SimulatedClient
   /** By database and key: the writes that a GET may find, in the order in which they were sent. */
-  readonly #history = new Map<string, { value: string; write: Write }[]>()
+  readonly #history = new Map<string, Kept[]>()
 
   constructor(client: SimulatedClient) {
     this.#client = client
@@ -44,7 +52,7 @@ export class OwnKeys {
     const value = token + 'x'.repeat(paddingBytes)
     const more = block === undefined ? { expect: isOk } : { block, expect: isQueued }
     const request = writeRequest(this.#client, token, ['SET', key, value], more)
-    this.#of(key).push({ value, write: request.write })
+    this.#of(key).push({ value, write: request.write, connection: this.#client.connections })
     return request
   }
 
@@ -58,11 +66,7 @@ export class OwnKeys {
     return {
       words: ['GET', key],
       expect: (reply) => {
-        const { journal } = this.#client.world
-        // What Redis itself has lost with the server that had it need not be found.
-        const lastCertain = history.findLastIndex(({ write }) => {
-          return write.fate === 'acknowledged' && !journal.isForsaken(write.token)
-        })
+        const lastCertain = history.findLastIndex((kept) => this.#mustBeFound(kept))
         if (reply.kind === 'null') return lastCertain < 0
         const at = history.findIndex(({ value }) => value === reply.text)
         const fate = history[at]?.write.fate
@@ -71,11 +75,18 @@ export class OwnKeys {
     }
   }
 
+  #mustBeFound({ write, connection }: Kept): boolean {
+    const { world, connections } = this.#client
+    // What Redis itself has lost with the server that had it need not be found.
+    if (write.fate !== 'acknowledged' || world.journal.isForsaken(write.token)) return false
+    return !world.readsReplicas || connection === connections
+  }
+
   #name(): string {
     return `own:${this.#client.index}:${this.#client.random.below(4)}`
   }
 
-  #of(key: string): { value: string; write: Write }[] {
+  #of(key: string): Kept[] {
     const name = `${this.#client.db} ${key}`
     const history = this.#history.get(name) ?? []
     this.#history.set(name, history)
