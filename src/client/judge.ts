@@ -1,5 +1,5 @@
 // Judges a reply that may change the client's session, or may not be the last word: a refusal, a part of a block, a lost script.
-import type { Request } from '../backend/request.ts'
+import { Phase, type Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import { isNoScript, Refusal, refusalOf } from '../route/refusal.ts'
 import type { Lane } from './lane.ts'
@@ -24,11 +24,13 @@ export function judge(lane: Lane, request: Request, bytes: Buffer, start: number
     return
   }
   if (undecided.isOpen && isUnrun(lane, request, bytes, start)) {
+    undecided.isEndHeld = endsTransaction(request)
     undecided.add(request, Buffer.from(bytes.subarray(start, end)), false)
     return
   }
   if (isError && isNoScript(bytes, start) && heal(lane, request, bytes, start, end)) return
-  const reply = settle(lane, request, bytes, start, end)
+  // Behind the end of a transaction that may be asked again come ordinary commands only, of no meaning to the session.
+  const reply = undecided.isEndHeld ? null : settle(lane, request, bytes, start, end)
   // An answer to a request that is still coming is an error behind which the server closes.
   if (request.isStreamed && proxy.isStreaming(request)) {
     lane.lease.isDirty = true
@@ -41,12 +43,28 @@ export function judge(lane: Lane, request: Request, bytes: Buffer, start: number
 }
 
 /** Behind a refusal in a transaction: what was only queued, and the EXEC that fails for it, are asked again with what was refused. */
-function isUnrun({ proxy, undecided, inFlight }: Lane, request: Request, bytes: Buffer, start: number): boolean {
+function isUnrun({ proxy, undecided }: Lane, request: Request, bytes: Buffer, start: number): boolean {
   const { transaction } = proxy.session
-  if (transaction === null || transaction.isDirty || undecided.haveOthersRun) return false
-  if (request.command.kind !== Kind.Exec) return bytes.latin1Slice(start, start + QUEUED.length) === QUEUED
-  // With more behind it, the transaction may be over and another one begun.
-  return inFlight === 0 && bytes.latin1Slice(start, start + EXEC_ABORTED.length) === EXEC_ABORTED
+  if (transaction === null || transaction.isDirty || undecided.haveOthersRun || undecided.isEndHeld) return false
+  // An error of the client's own is told again when it is asked again.
+  if (!endsTransaction(request))
+    return bytes[start] === MINUS || bytes.latin1Slice(start, start + QUEUED.length) === QUEUED
+  // Were another transaction begun behind it, it would not be known to which one a reply belongs.
+  if (!isFollowedByOrdinary(request)) return false
+  const isAborted = bytes.latin1Slice(start, start + EXEC_ABORTED.length) === EXEC_ABORTED
+  return isAborted || (request.command.kind === Kind.Discard && bytes[start] !== MINUS)
+}
+
+function endsTransaction({ command }: Request): boolean {
+  return command.kind === Kind.Exec || command.kind === Kind.Discard
+}
+
+/** Of what the client has in flight behind it. */
+function isFollowedByOrdinary(request: Request): boolean {
+  for (let later = request.nextReply; later?.phase === Phase.Sent; later = later.nextReply) {
+    if (later.command.kind !== Kind.Ordinary || later.block !== null) return false
+  }
+  return true
 }
 
 /** The server has lost a script whose body we know: it is asked again as EVAL. @returns false when it is not. */

@@ -487,12 +487,13 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     const isPrimary = this.#reading === null
     if (this.shard.replicas !== null) this.#endRun()
     if (this.undecided.isOpen) {
-      const { haveOthersRun } = this.undecided
+      const { haveOthersRun, isEndHeld } = this.undecided
       const { again, mustAwaitVerdict: wasRefused } = this.undecided.decide()
       const mustAwaitVerdict = wasRefused && isPrimary
       const { transaction } = this.proxy.session
       // The client has seen the refusal of a part of it.
-      if (haveOthersRun && transaction !== null) transaction.isDirty = true
+      if (haveOthersRun && isEndHeld) this.proxy.session.endTransaction()
+      else if (haveOthersRun && transaction !== null) transaction.isDirty = true
       if (again.head !== null) {
         this.#isAwaitingVerdict = mustAwaitVerdict
         // A transaction whose queueing was refused is begun anew on another connection.

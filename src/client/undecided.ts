@@ -1,5 +1,6 @@
 // After a refusal: keeps a client's replies back until all it had sent is answered, and then decides what is asked again.
 import { Phase, type Request, RequestQueue } from '../backend/request.ts'
+import { Kind } from '../command/classify.ts'
 import { UNCERTAIN } from '../errors.ts'
 import { errorReply, OK, QUEUED } from '../resp/reply.ts'
 import type { ReplyQueue } from './reply-queue.ts'
@@ -24,6 +25,8 @@ export class Undecided {
   readonly #healed = new Map<Request, Buffer>()
   /** Something behind the first refusal has run: every reply will be delivered as it is. */
   haveOthersRun = false
+  /** EXEC failed for a refusal, or DISCARD came behind one: the transaction is over only if that is delivered. */
+  isEndHeld = false
   #mustAwaitVerdict = false
   /** The replies to a whole transaction so far: which of them count is known when its EXEC is answered. */
   #block = new RequestQueue()
@@ -67,7 +70,7 @@ export class Undecided {
     this.#block.push(request)
     if (!isLastOfBlock(request)) return
     // A refused command makes EXEC fail as well; then nothing of the block has run.
-    const isUnrun = this.#isBlockRefused && reply[0] === 45
+    const isUnrun = this.#isBlockRefused && (reply[0] === 45 || request.command.kind === Kind.Discard)
     this.#endBlock(request, isUnrun, isUnrun)
   }
 
@@ -99,6 +102,7 @@ export class Undecided {
   forget(): void {
     this.isOpen = false
     this.haveOthersRun = false
+    this.isEndHeld = false
     this.#mustAwaitVerdict = false
     this.#healed.clear()
     this.#requests.clear()
@@ -134,11 +138,15 @@ export class Undecided {
     }
     this.isOpen = true
     if (isRefused) this.#mustAwaitVerdict = true
-    if (!isUnrun && !exec.block!.requests.every((part) => part.command.repeatable || part.command.kind !== 0)) {
+    if (!isUnrun && exec.command.kind !== Kind.Discard && !exec.block!.requests.every(isHarmless)) {
       this.haveOthersRun = true
     }
     for (let part = parts.shift(); part !== null; part = parts.shift()) this.#requests.push(part)
   }
+}
+
+function isHarmless({ command }: Request): boolean {
+  return command.repeatable || command.kind !== Kind.Ordinary
 }
 
 function isLastOfBlock(request: Request): boolean {

@@ -32,9 +32,10 @@ export class RunningCrowd implements Crowd {
   readonly isStrict: boolean
   readonly problems: string[] = []
   isEnding = false
-  /** Replies that told of a loss: without them nothing was tested. */
-  uncertain = 0
+  /** How many errors were told, by their first word. */
+  readonly errors = new Map<string, number>()
   longestReplyMs = 0
+  replies = 0
   readonly #members: Member[] = []
   readonly #ends: Promise<void>[] = []
   readonly #working = new Set<string>()
@@ -57,8 +58,16 @@ export class RunningCrowd implements Crowd {
   }
 
   answered(reply: Reply, tookMs: number): void {
+    this.replies++
     this.longestReplyMs = Math.max(this.longestReplyMs, tookMs)
-    if (reply.text.startsWith('UNCERTAIN')) this.uncertain++
+    if (reply.kind !== 'error') return
+    const [word = ''] = reply.text.split(' ')
+    this.errors.set(word, (this.errors.get(word) ?? 0) + 1)
+  }
+
+  /** Replies that told of a loss: without them nothing was tested. */
+  get uncertain(): number {
+    return this.errors.get('UNCERTAIN') ?? 0
   }
 
   /** Lets every client finish its round. */

@@ -1,11 +1,9 @@
 // The crowd is only worth what it notices: each bug planted in the proxy must make it complain.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterEach, expect, test, vi } from 'vitest'
-import { BackendConnection } from '../../src/backend/backend-connection.ts'
-import { Phase } from '../../src/backend/request.ts'
-import { Lane } from '../../src/client/lane.ts'
+import { afterEach, expect, test } from 'vitest'
 import { availableServers } from '../support/redis-server.ts'
+import { plants, uproot } from './plants.ts'
 import { runCrowd } from './run-crowd.ts'
 
 /** Long enough for several losses. */
@@ -15,11 +13,11 @@ const mostRuns = 6
 /** Clients whose replies went astray are waited for. */
 const timeoutMs = 60_000
 
-const planted: readonly (readonly [string, RegExp, () => void])[] = [
-  ['sends a write again after a loss', /ran 2 times|became|ended at|integer "2"/, sendAgain],
-  ['gives a client the reply to the next request', /was given|was told/, shiftReplies],
-  ['acknowledges a write before the server did', /is missing though it was acknowledged/, acknowledgeEarly],
-]
+const planted = [
+  ['sends a write again after a loss', /ran 2 times|became|ended at|integer "2"/, plants.resend],
+  ['gives a client the reply to the next request', /was given|was told/, plants.shift],
+  ['acknowledges a write before the server did', /is missing though it was acknowledged/, plants.early],
+] as const
 
 test.skipIf(availableServers().length === 0).each(planted)(
   'a proxy that %s',
@@ -36,41 +34,4 @@ test.skipIf(availableServers().length === 0).each(planted)(
   timeoutMs,
 )
 
-afterEach(() => {
-  vi.restoreAllMocks()
-})
-
-/** What was lost is taken for unsent, whatever it was. */
-function sendAgain(): void {
-  const { lost } = Lane.prototype
-  vi.spyOn(Lane.prototype, 'lost').mockImplementation(function (this: Lane, request) {
-    lost.call(this, request, false)
-  })
-}
-
-/** Once in a while a request is forgotten whose reply is still to come. */
-function shiftReplies(): void {
-  const { send } = BackendConnection.prototype
-  let count = 0
-  vi.spyOn(BackendConnection.prototype, 'send').mockImplementation(function (this: BackendConnection, request) {
-    send.call(this, request)
-    if (++count > 500 && this.lanes > 1 && this.sent.length > 2) {
-      count = 0
-      this.finishHead()
-    }
-  })
-}
-
-/** An RPUSH is answered as soon as it is lost, for surely it ran. */
-function acknowledgeEarly(): void {
-  const { lost } = Lane.prototype
-  vi.spyOn(Lane.prototype, 'lost').mockImplementation(function (this: Lane, request, wasSent) {
-    if (request.command.name !== 'rpush' || request.block !== null || this.pin !== null) {
-      lost.call(this, request, wasSent)
-      return
-    }
-    this.inFlight--
-    request.phase = Phase.Held
-    this.proxy.replies.answer(request, Buffer.from(':1\r\n'))
-  })
-}
+afterEach(uproot)
