@@ -106,7 +106,7 @@ async function watches(member: Member): Promise<void> {
 }
 
 /** Values that are streamed in and come back in parts; a connection lost in the middle of one closes the client. */
-async function heavyValues(member: Member): Promise<void> {
+export async function heavyValues(member: Member): Promise<void> {
   member.mayBeDisconnected = true
   while (!member.crowd.isEnding) {
     await member.whileConnected(async (conversation) => {
