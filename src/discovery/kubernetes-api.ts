@@ -94,18 +94,20 @@ export class KubernetesApi {
     }
   }
 
-  async #open(path: string, signal: AbortSignal, answerTimeoutMs: number): Promise<IncomingMessage> {
+  /** @param bodyTimeoutMs longest silence once the answer has begun; 0 for a watch, which is silent while nothing changes. */
+  async #open(path: string, signal: AbortSignal, bodyTimeoutMs: number): Promise<IncomingMessage> {
     const { server, options } = await this.#access()
     signal.throwIfAborted()
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const request = process
         .getBuiltinModule('node:https')
-        .get(`${server}${path}`, { ...options, agent: false, signal }, resolve)
+        .get(`${server}${path}`, { ...options, agent: false, signal, timeout: CONNECT_TIMEOUT_MS }, resolve)
       request.on('error', reject)
-      request.setTimeout(CONNECT_TIMEOUT_MS, () => request.destroy(new Error('no answer from the API server')))
+      request.on('timeout', () => request.destroy(new Error('no answer from the API server')))
+      request.on('response', () => request.setTimeout(bodyTimeoutMs))
       request.on('socket', (socket) => {
         socket.setKeepAlive(true, KEEPALIVE_MS)
-        socket.on('secureConnect', () => request.setTimeout(answerTimeoutMs))
+        socket.on('secureConnect', () => request.setTimeout(ANSWER_TIMEOUT_MS))
       })
     })
     if (response.statusCode === 200) return response

@@ -1,6 +1,6 @@
 // Keeps a copy of the EndpointSlices of one Service: lists them, watches them, and never lets a broken watch take anything away.
 import type { Runtime, Timer } from '../runtime/runtime.ts'
-import type { EndpointSlice } from '../topology/endpoint-slices.ts'
+import { type EndpointSlice, isEndpointSlice } from '../topology/endpoint-slices.ts'
 import { ApiError } from './kubernetes-api.ts'
 
 /** What the reflector needs of the API server. */
@@ -20,7 +20,7 @@ export interface ReflectorObserver {
 
 interface SliceList {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string }
-  readonly items: readonly EndpointSlice[]
+  readonly items: readonly unknown[]
 }
 
 interface WatchEvent {
@@ -34,8 +34,8 @@ const BURST_MS = 50
 const BACKOFF_MS = { first: 800, most: 30_000 }
 /** After so long without a failure the backoff begins anew. */
 const HEALTHY_MS = 120_000
-/** A right that is missing is not given back within seconds. */
-const FORBIDDEN_PAUSE_MS = 60_000
+/** A server that asks for more time than this is not obeyed, in ms. */
+const LONGEST_PAUSE_MS = 60_000
 /** Servers send a bookmark every minute: one and a half of that without a byte is a dead connection. */
 const SILENCE_MS = 90_000
 /** A server that sends none ends each watch before this. */
@@ -96,14 +96,16 @@ export class Reflector {
     do {
       const path = `${this.#path}?${this.#selector}${next && `&continue=${encodeURIComponent(next)}`}`
       list = (await this.#api.get(path, this.#abort.signal)) as SliceList
-      for (const slice of list.items) slices.set(slice.metadata.name, slice)
+      if (!Array.isArray(list?.items) || typeof list.metadata?.resourceVersion !== 'string') {
+        throw new Error('the API server answered with something else than a list')
+      }
+      for (const slice of list.items) if (isEndpointSlice(slice)) slices.set(slice.metadata.name, slice)
       next = list.metadata.continue ?? ''
     } while (next !== '')
     this.#version = list.metadata.resourceVersion
     this.#relistAt = this.#runtime.now() + this.#between(RELIST_MS)
     // All at once: what is no longer listed is gone.
     this.#slices = slices
-    this.#observer.works()
     this.#publish()
   }
 
@@ -157,7 +159,9 @@ export class Reflector {
 
   #parse(line: string): WatchEvent {
     try {
-      return JSON.parse(line) as WatchEvent
+      const event = JSON.parse(line) as WatchEvent
+      if (event.type !== 'ERROR' && !isEndpointSlice(event.object)) throw new Error('the watch sent no slice')
+      return event
     } catch (error) {
       // What it said is lost: only a list can tell.
       this.#version = ''
@@ -177,7 +181,8 @@ export class Reflector {
     const now = this.#runtime.now()
     // The version is too old, or of a server that is ahead of this one: a fresh list helps, and at once the first time.
     const isVersionGone = status === 410 || status === 504
-    if (status !== 0) this.#version = ''
+    // An API server that has too much to do is not asked for a list as well.
+    if (status !== 0 && status !== 429) this.#version = ''
     if (now - this.#failedAt > HEALTHY_MS) this.#backoffMs = BACKOFF_MS.first
     const isFirst = this.#backoffMs === BACKOFF_MS.first
     this.#failedAt = now
@@ -186,9 +191,8 @@ export class Reflector {
     // The token may just have been rotated: it is read anew.
     if (isFirst && (isVersionGone || status === 401)) return 0
     this.#observer.failed(status, error instanceof Error ? error.message : String(error))
-    if (status === 403 || status === 404) return FORBIDDEN_PAUSE_MS * (0.8 + 0.4 * this.#runtime.random())
-    if (error instanceof ApiError && error.retryAfterMs !== undefined) return error.retryAfterMs
-    return backoffMs * this.#runtime.random()
+    const askedForMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
+    return Math.min(askedForMs, LONGEST_PAUSE_MS) + backoffMs * this.#runtime.random()
   }
 
   #pause(ms: number): Promise<void> {

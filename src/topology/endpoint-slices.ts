@@ -21,6 +21,28 @@ interface SlicePort {
   readonly port?: number | null
 }
 
+/** Whether what an API server sent can be read as a slice: nothing else may reach {@link endpointsOf}. */
+export function isEndpointSlice(value: unknown): value is EndpointSlice {
+  if (!isObject(value) || !isObject(value.metadata) || typeof value.metadata.name !== 'string') return false
+  const { endpoints, ports } = value
+  const areEndpoints = isListOf(endpoints, ({ addresses }: Unread) =>
+    isListOf(addresses, (text) => typeof text === 'string'),
+  )
+  return areEndpoints && isListOf(ports, () => true)
+}
+
+/** The properties whose type is to be found out. */
+type Unread = { readonly [Name in 'metadata' | 'name' | 'endpoints' | 'ports' | 'addresses']?: unknown }
+
+function isObject(value: unknown): value is Unread {
+  return typeof value === 'object' && value !== null
+}
+
+/** A list that is missing is an empty one. */
+function isListOf(value: unknown, isRight: (each: never) => boolean): boolean {
+  return value == null || (Array.isArray(value) && value.every((each) => each != null && isRight(each as never)))
+}
+
 /** Names that charts give to the port of the data, by whether it speaks TLS. */
 const DATA_PORTS = new Set(['redis', 'tcp-redis', 'redis-client', 'tcp-server', 'tcp', 'client', 'primary', 'db'])
 const TLS_PORTS = new Set(['server-tls', 'redis-tls', 'tls', 'tcp-redis-tls'])

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { ApiError } from '../../src/discovery/kubernetes-api.ts'
 import { Reflector, type SliceApi } from '../../src/discovery/reflector.ts'
 import type { Runtime } from '../../src/runtime/runtime.ts'
-import type { EndpointSlice } from '../../src/topology/endpoint-slices.ts'
+import { type EndpointSlice, endpointsOf } from '../../src/topology/endpoint-slices.ts'
 import { seededRandom } from '../simulator/random.ts'
 import { VirtualClock } from '../simulator/virtual-clock.ts'
 
@@ -13,6 +13,17 @@ type Change = { readonly version: number; readonly type: string; readonly object
 const TROUBLE_MS = 10 * 60_000
 /** Longer than the time after which a list is asked for again whatever the watch says, and the longest pause. */
 const PEACE_MS = 40 * 60_000
+
+/** Valid JSON, and yet no event of this watch. */
+const WRONG_EVENTS = [
+  'null',
+  '{}',
+  '{"type":"MODIFIED","object":null}',
+  '{"type":"ADDED","object":{"kind":"Status","code":200}}',
+  '{"type":"ADDED","object":{"metadata":{"name":"slice-0"},"endpoints":[null]}}',
+  '{"type":"ADDED","object":{"metadata":{"name":"slice-0"},"endpoints":[{"addresses":[7]}],"ports":[null]}}',
+]
+const WRONG_LISTS = [null, {}, { items: null, metadata: {} }, { items: [] }, { metadata: { resourceVersion: '1' } }]
 
 /** An API server that forgets its history, repeats, drops and cuts events, and fails. */
 class ModelApiServer implements SliceApi {
@@ -51,6 +62,7 @@ class ModelApiServer implements SliceApi {
     this.calls++
     await this.#wait(this.#random() * 200, signal)
     this.#fail()
+    if (this.isTroubled && this.#happens(0.1)) return WRONG_LISTS[Math.floor(this.#random() * WRONG_LISTS.length)]
     return { metadata: { resourceVersion: String(this.#version) }, items: [...this.slices.values()] }
   }
 
@@ -72,6 +84,7 @@ class ModelApiServer implements SliceApi {
         if (this.#happens(0.02)) return
         if (this.#happens(0.02)) throw new Error('connection reset')
         if (this.#happens(0.01)) yield '{"type":"MODI'
+        if (this.#happens(0.01)) yield WRONG_EVENTS[Math.floor(this.#random() * WRONG_EVENTS.length)]!
         // The connection is dead, and nobody says so.
         if (this.#happens(0.005)) await this.#wait(Number.POSITIVE_INFINITY, signal)
       }
@@ -94,7 +107,12 @@ class ModelApiServer implements SliceApi {
   #fail(): void {
     if (!this.isTroubled) return
     const statuses = [401, 403, 404, 410, 429, 500, 504]
-    if (this.#happens(0.1)) throw new ApiError(statuses[Math.floor(this.#random() * statuses.length)]!, 'trouble', 1000)
+    if (this.#happens(0.1))
+      throw new ApiError(
+        statuses[Math.floor(this.#random() * statuses.length)]!,
+        'trouble',
+        this.#happens(0.5) ? 1000 : 1e13,
+      )
     if (this.#happens(0.1)) throw new Error('connection refused')
   }
 
@@ -145,6 +163,8 @@ test('ends with what the server has, in bounded calls, and says nothing more onc
       const reflector = new Reflector(server, runtimeOf(clock, random), 'default', 'redis', {
         changed: (slices) => {
           known = slices
+          // Whatever was sent, it can be read.
+          endpointsOf(slices, undefined, false)
         },
         works: () => {},
         failed: () => {
