@@ -32,6 +32,8 @@ export class Journal {
   readonly #byToken = new Map<string, Execution[]>()
   /** Writes that some master has lacked since they were executed, or that only a replica ran, as it does PUBLISH: reads may miss them, and in the end they may be gone. */
   readonly #forsaken = new Set<string>()
+  /** Writes that have reached a replica, whatever became of it. */
+  readonly #replicated = new Set<string>()
   #blocks = 0
 
   /** Numbers transactions over all servers. */
@@ -56,15 +58,19 @@ export class Journal {
     for (const { token } of this.executions) if (!server.has(token)) this.#forsaken.add(token)
   }
 
+  reachedReplica(token: string): void {
+    this.#replicated.add(token)
+  }
+
   isForsaken(token: string): boolean {
     return this.#forsaken.has(token)
   }
 
-  /** Another server than the one that executed it has it, or Redis has lost it. */
+  /** A replica has it or once had it, or Redis has lost it. */
   isReplicated(token: string): boolean {
     const [execution] = this.executionsOf(token)
     if (execution === undefined || this.isForsaken(token)) return true
-    return this.servers.some((server) => server.name !== execution.server && server.has(token))
+    return this.#replicated.has(token)
   }
 
   executionsOf(token: string): readonly Execution[] {

@@ -170,6 +170,7 @@ export class ModelRedis {
   applyFromMaster(changes: readonly Change[]): void {
     for (const change of changes) {
       this.store.apply(change)
+      if (change.kind === 'execution') this.journal.reachedReplica(change.execution.token)
       if (change.kind === 'message') this.publish(change.channel, change.message)
     }
   }

@@ -138,6 +138,7 @@ export class ModelReplication {
     const { replication } = master
     this.#dropReplicas()
     this.#server.store.copyFrom(master.store)
+    for (const token of master.store.tokens()) this.#server.journal.reachedReplica(token)
     this.#stream = [...replication.#stream]
     this.line = replication.line
     this.formerLine = NO_LINE

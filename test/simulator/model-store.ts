@@ -132,6 +132,11 @@ export class ModelStore {
     return `${this.#replacements} ${this.#versions.get(name) ?? 0}`
   }
 
+  /** Of all writes that its data is made of. */
+  tokens(): IterableIterator<string> {
+    return this.#history.keys()
+  }
+
   has(token: string): boolean {
     return this.#history.has(token)
   }

@@ -1,4 +1,4 @@
-// How the tiny proxy knows the primary: it asks every server for its role, and takes the one that has become master last.
+// How the tiny proxy knows the primary: it asks every server for its role, by HELLO, which no user is denied, and takes the one that has become master last, or is the only one left.
 import type { Stream } from '../../src/runtime/runtime.ts'
 import type { HostAndPort, ProxyPlace } from './proxy-place.ts'
 import { encodeRequest, ReplyDecoder } from './resp-codec.ts'
@@ -35,13 +35,14 @@ export class TinyWatch {
     const decoder = new ReplyDecoder()
     let timer = { cancel: () => {} }
     const stream: Stream = runtime.connect(backend, undefined, CONNECT_TIMEOUT_MS, {
-      opened: () => void stream.write(encodeRequest(['ROLE'])),
+      opened: () => void stream.write(encodeRequest(['HELLO'])),
       received: (bytes, length) => {
         decoder.push(bytes.subarray(0, length))
         const reply = decoder.next()
         if (reply === undefined) return
-        this.#heard(backend, reply.items[0]?.text ?? '')
-        timer = runtime.after(PROBE_MS, () => void stream.write(encodeRequest(['ROLE'])))
+        const texts = reply.items.map(({ text }) => text)
+        this.#heard(backend, texts[texts.indexOf('role') + 1] ?? '')
+        timer = runtime.after(PROBE_MS, () => void stream.write(encodeRequest(['HELLO'])))
       },
       drained: () => {},
       ended: () => stream.destroy(),
@@ -55,9 +56,17 @@ export class TinyWatch {
   }
 
   #heard(backend: HostAndPort, role: string): void {
-    const isNew = role === 'master' && this.#roles.get(backend) === 'slave'
+    const isPromoted = role === 'master' && this.#roles.get(backend) === 'replica'
     this.#roles.set(backend, role)
-    if (!isNew || backend === this.address) return
+    if (isPromoted) this.#take(backend)
+    else if (this.#roles.get(this.address) === 'replica') {
+      const [master] = [...this.#roles].find(([, said]) => said === 'master') ?? []
+      if (master !== undefined) this.#take(master)
+    }
+  }
+
+  #take(backend: HostAndPort): void {
+    if (backend === this.address) return
     this.address = backend
     this.#place.accepted(`${backend.host}:${backend.port}`)
     this.#switched()
