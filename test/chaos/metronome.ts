@@ -10,7 +10,7 @@ const PATIENCE_MS = 60_000
 export class Metronome {
   readonly #client: RawClient
   readonly #end: Promise<void>
-  #firstAfter = Number.POSITIVE_INFINITY
+  #since: number | undefined
   #found: number | undefined
   #isEnding = false
 
@@ -23,10 +23,10 @@ export class Metronome {
     return new Metronome(await connect(port, PATIENCE_MS))
   }
 
-  /** When the next write was answered with success, after `time`; both in ms of `performance.now()`. */
-  async beatSince(time: number): Promise<number> {
+  /** How long it is from now to the next write that succeeds, in ms. */
+  async stall(): Promise<number> {
     this.#found = undefined
-    this.#firstAfter = time
+    this.#since = performance.now()
     return waitUntil(() => this.#found, { what: 'a write succeeds after the fault', timeoutMs: PATIENCE_MS })
   }
 
@@ -39,10 +39,9 @@ export class Metronome {
   async #goOn(): Promise<void> {
     while (!this.#isEnding) {
       const reply = await this.#client.ask('INCR', 'metronome')
-      const now = performance.now()
-      if (reply.startsWith(':') && now > this.#firstAfter) {
-        this.#found = now
-        this.#firstAfter = Number.POSITIVE_INFINITY
+      if (reply.startsWith(':') && this.#since !== undefined) {
+        this.#found = performance.now() - this.#since
+        this.#since = undefined
       }
       await delay(PAUSE_MS)
     }

@@ -53,14 +53,13 @@ export async function runChapter({ kind, seed, faults: count, only }: ChapterOpt
   const metronome = await Metronome.start(proxy.port)
   const crowd = new RunningCrowd({ port: proxy.port, seed, roles: roles.filter(([role]) => role !== heavyValues) })
   const befallen: Befallen[] = []
-  await metronome.beatSince(performance.now())
+  await metronome.stall()
   for (let index = 0; index < count && crowd.problems.length === 0; index++) {
     const name = only ?? random.pick(faultNames)
     const before = new Map(crowd.errors)
-    const primaryAt = await faults[name]({ set, metronome, random })
-    const stallMs = primaryAt === undefined ? undefined : (await metronome.beatSince(primaryAt)) - primaryAt
+    const stallMs = await faults[name]({ set, metronome, random })
     await set.heal()
-    await metronome.beatSince(performance.now())
+    await metronome.stall()
     befallen.push({ name, stallMs, errors: newErrors(before, crowd.errors) })
   }
   await crowd.end()
