@@ -74,6 +74,33 @@ describeOnEachServer('a server that refuses', (kind) => {
     expect(await direct.ask('EXISTS', 'wrong')).toBe(':0\r\n')
   })
 
+  test('as a replica: a transaction with a mistake in it, with DISCARD, or with more behind it is none the wiser', async () => {
+    const [direct, ...clients] = await Promise.all([stage.direct(), ...Array.from({ length: 4 }, () => stage.client())])
+    const [behind, wrong, discarded, whole] = clients as [RawClient, RawClient, RawClient, RawClient]
+    // Each has had a connection of its own, so that nothing has to be opened once the server is a replica.
+    await Promise.all(clients.map((client) => pipeline(client, ['MULTI'], ['ECHO', 'a'], ['EXEC'])))
+    let answers: Promise<string[]>[] = []
+    await demote(direct, () => {
+      answers = [
+        pipeline(behind, ['MULTI'], ['INCR', 'behind'], ['ECHO', 'a'], ['EXEC'], ['ECHO', 'b'], ['INCR', 'behind']),
+        pipeline(wrong, ['MULTI'], ['INCR', 'wrong'], ['ECHO', 'a'], ['INCR'], ['EXEC'], ['ECHO', 'b']),
+        pipeline(discarded, ['MULTI'], ['INCR', 'discarded'], ['ECHO', 'a'], ['DISCARD'], ['INCR', 'discarded']),
+        pipeline(whole, ['MULTI'], ['INCR', 'whole'], ['DISCARD'], ['INCR', 'whole']),
+      ]
+    })
+    await promote(direct)
+    const mistake = expect.stringMatching(/^-ERR wrong number of arguments/)
+    const aborted = '-EXECABORT Transaction discarded because of previous errors.\r\n'
+    expect(await Promise.all(answers)).toEqual([
+      [ok, queued, queued, '*2\r\n:1\r\n$1\r\na\r\n', '$1\r\nb\r\n', ':2\r\n'],
+      [ok, queued, queued, mistake, aborted, '$1\r\nb\r\n'],
+      [ok, queued, queued, ok, ':1\r\n'],
+      [ok, queued, ok, ':1\r\n'],
+    ])
+    for (const client of clients) expect(await client.ask('PING', 'x')).toBe('$1\r\nx\r\n')
+    expect(await direct.ask('GET', 'wrong')).toBe('$-1\r\n')
+  })
+
   test('again and again under load: every increment runs once and none fails', async () => {
     const direct = await stage.direct()
     const clients = await Promise.all(Array.from({ length: 10 }, () => stage.client()))
