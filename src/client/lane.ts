@@ -3,7 +3,6 @@ import type { BackendConnection } from '../backend/backend-connection.ts'
 import type { Holder } from '../backend/hold.ts'
 import type { Pool, SharedWaiter } from '../backend/pool.ts'
 import type { Replica } from '../backend/replica.ts'
-import type { Reading, Replicas } from '../backend/replicas.ts'
 import { Phase, type Request, type RequestOwner, RequestQueue } from '../backend/request.ts'
 import type { Shard, ShardWaiter } from '../backend/shard.ts'
 import { Kind } from '../command/classify.ts'
@@ -16,6 +15,7 @@ import { place } from './place.ts'
 import { deliverAcknowledgement, listen } from './place-subscribe.ts'
 import type { Proxy } from './proxy.ts'
 import { HOLD_FULL_REFUSAL, refuse } from './refuse.ts'
+import { Elsewhere, ReplicaReads } from './replica-reads.ts'
 import { settle } from './settle.ts'
 import { Undecided } from './undecided.ts'
 
@@ -35,15 +35,8 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   pool: Pool
   /** The shared connection ordinary commands go to; kept as long as it is good. */
   shared: BackendConnection | null = null
-  /** The replica that answers what is in flight, all of it reads; null while it is the primary. */
-  #reading: Reading | null = null
-  #readingSince = 0
-  /** The request that waits for a replica. */
-  #awaitingReplica: Request | null = null
-  /** Something in flight may change data. */
-  #isWriting = false
-  /** When this client's last write was answered, in the runtime's ms; kept only where replicas are read from. */
-  #writtenAt = Number.NEGATIVE_INFINITY
+  /** Its reads on replicas; null where all goes to the primary. */
+  readonly reads: ReplicaReads | null
   /** The connection of this client alone. */
   readonly lease: PinLease
   /** Frames pass in both directions as they are, until the client leaves. */
@@ -71,6 +64,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     this.shard = shard
     this.pool = shard.pool(proxy.session.identity, proxy.session.protocol, proxy.session.db)
     this.lease = new PinLease(this, this.pool)
+    this.reads = shard.replicas === null ? null : new ReplicaReads(this, shard.replicas)
     this.undecided = new Undecided(proxy.replies)
   }
 
@@ -81,12 +75,12 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
 
   /** The connection on which everything in flight is. */
   get current(): BackendConnection | null {
-    return this.pin ?? this.#reading?.connection ?? this.shared
+    return this.pin ?? this.reads?.connection ?? this.shared
   }
 
   /** Whoever has to know when what is in flight was refused. */
   get server(): Shard | Replica {
-    return this.#reading?.replica ?? this.shard
+    return this.reads?.replica ?? this.shard
   }
 
   /** Takes a request, already in the client's reply queue, and sends it as soon as that is right. */
@@ -99,7 +93,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
       shared?.isReady &&
       this.shard.isServing &&
       !this.undecided.isOpen &&
-      this.shard.replicas === null
+      this.reads === null
     ) {
       this.send(shared, request)
       return
@@ -115,7 +109,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
 
   send(connection: BackendConnection, request: Request): void {
     if (request.command.write) this.writeGeneration = connection.generation
-    if (!request.command.readOnly) this.#isWriting = true
+    this.reads?.sent(request)
     this.inFlight++
     connection.send(request)
   }
@@ -130,7 +124,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     }
     this.#isAdvancing = false
     if (this.queue.head === null) this.#releaseIdlePin()
-    else if (this.proxy.config.holdMs === 0 && (!this.shard.isServing || this.queue.head === this.#awaitingReplica))
+    else if (this.proxy.config.holdMs === 0 && (!this.shard.isServing || this.queue.head === this.reads?.awaiting))
       this.expire(this.proxy.services.runtime.now())
     this.proxy.hasRoom()
   }
@@ -151,7 +145,9 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   /** Sends the first request of the queue over a shared connection. @returns false when it has to wait. */
   placeShared(request: Request): boolean {
     if (this.proxy.config.sharedConnections === 0) return this.placePinned(request)
-    const connection = this.shard.replicas === null ? this.#join() : this.#joinEither(this.shard.replicas, request)
+    const elsewhere = this.reads === null ? Elsewhere.No : this.reads.place(request)
+    if (elsewhere === Elsewhere.Later) return false
+    const connection = elsewhere === Elsewhere.No ? this.#join() : this.reads!.connection
     if (connection === null) return false
     this.take()
     this.send(connection, request)
@@ -242,7 +238,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     this.undecided.forget()
     this.shard.forget(this)
     this.pool.forget(this)
-    this.shard.replicas?.forget(this)
+    this.reads?.leave()
     this.leaveShared()
     this.lease.leave()
   }
@@ -375,10 +371,15 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
 
   /** True when a request has waited for a primary as long as it may. */
   isOverdue(request: Request, now: number): boolean {
-    if (request === this.#awaitingReplica) return now - request.arrivedAt >= this.proxy.config.holdMs
+    if (this.reads?.awaiting === request) return now - request.arrivedAt >= this.proxy.config.holdMs
     if (this.shard.isServing && request.refusal === null) return false
     const since = request.refusal === null ? Math.max(request.arrivedAt, this.shard.notServingSince) : request.arrivedAt
     return now - since >= this.proxy.config.holdMs
+  }
+
+  #whatIsMissing(request: Request): string {
+    const { holdMs } = this.proxy.config
+    return this.reads?.awaiting === request ? errors.noReplica(holdMs) : errors.noPrimary(holdMs)
   }
 
   #enqueue(request: Request): void {
@@ -422,43 +423,6 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     return connection
   }
 
-  /** Like {@link #join}, or a fresh replica's connection where the request is a read that may go there. */
-  #joinEither(replicas: Replicas, request: Request): BackendConnection | null {
-    const { command, block, refusal, attempts } = request
-    // What a replica did not answer is for the primary.
-    const mayBeElsewhere = command.isReplicaRead && block === null && refusal === null && attempts === 0
-    if (this.inFlight > 0) {
-      // A run of reads goes on where it began; behind a write they go to the primary, and a write waits for the reads before it.
-      if (this.#reading === null) return this.#join()
-      return mayBeElsewhere && this.#reading.connection.isReady ? this.#reading.connection : null
-    }
-    if (!mayBeElsewhere) return this.#join()
-    const { identity, protocol, db } = this.proxy.session
-    this.#reading = replicas.choose(identity, protocol, db, this.#writtenAt)
-    if (this.#reading !== null) {
-      this.#readingSince = this.proxy.services.runtime.now()
-      return this.#reading.connection
-    }
-    if (this.proxy.config.readFrom === 'prefer-replica' || replicas.isBehindOnly(this.#writtenAt)) return this.#join()
-    this.#awaitingReplica = request
-    replicas.wait(this, identity, protocol, db)
-    return null
-  }
-
-  #whatIsMissing(request: Request): string {
-    const { holdMs } = this.proxy.config
-    return request === this.#awaitingReplica ? errors.noReplica(holdMs) : errors.noPrimary(holdMs)
-  }
-
-  /** Everything in flight is answered or lost. */
-  #endRun(): void {
-    const now = this.proxy.services.runtime.now()
-    this.#reading?.replica.answered(now - this.#readingSince)
-    this.#reading = null
-    if (this.#isWriting) this.#writtenAt = now
-    this.#isWriting = false
-  }
-
   /** A pool that nobody used may have been closed to make room for others. */
   #openPool(): Pool {
     const { identity, protocol, db } = this.proxy.session
@@ -484,8 +448,8 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   }
 
   #becameIdle(): void {
-    const isPrimary = this.#reading === null
-    if (this.shard.replicas !== null) this.#endRun()
+    const isPrimary = this.server === this.shard
+    this.reads?.end()
     if (this.undecided.isOpen) {
       const { haveOthersRun, isEndHeld } = this.undecided
       const { again, mustAwaitVerdict: wasRefused } = this.undecided.decide()
