@@ -36,17 +36,22 @@ async function main(args: readonly string[]): Promise<number> {
     console.error(`there is no ${kind} server on this machine; npm test tells how to get one`)
     return 69
   }
-  if (plant !== undefined) plants[plant as PlantName]()
   const report = new ChaosReport()
   for (let seed = first, left = wanted; left > 0; seed++, left -= CHAPTER_FAULTS) {
     const faults = Math.min(left, CHAPTER_FAULTS)
-    const options = { kind: kind as ServerKind, seed, faults, ...(only && { only: only as FaultName }) }
+    const options = {
+      kind: kind as ServerKind,
+      seed,
+      faults,
+      ...(only && { only: only as FaultName }),
+      ...(plant && { plant: plant as PlantName }),
+    }
     const chapter = await runChapter(options)
     report.add(chapter)
     console.log(`seed ${seed}: ${chapter.befallen.length} faults, ${chapter.problems.length} problems`)
     if (chapter.problems.length === 0) continue
     for (const problem of chapter.problems) console.log(`  ${problem}`)
-    console.log(`the proxy's log:\n${chapter.log.join('')}`)
+    console.log(`the proxy's log:\n${chapter.log}`)
     console.log(`again: npm run chaos -- --kind ${kind} --seed ${seed} --faults ${faults}`)
     break
   }

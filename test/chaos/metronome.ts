@@ -1,49 +1,56 @@
 // A client that writes all the time, one write after the other: how long the application stood still is read from it.
 import { setTimeout as delay } from 'node:timers/promises'
+import type { RunningCrowd } from '../faults/crowd.ts'
 import { connect, type RawClient } from '../support/raw-client.ts'
 import { waitUntil } from '../support/wait-until.ts'
 
 /** Pause between two writes in ms: the finest that the stall is told. */
 const PAUSE_MS = 2
-const PATIENCE_MS = 60_000
+/** Longer than the proxy's hold: what takes longer hangs. */
+const PATIENCE_MS = 70_000
 
 export class Metronome {
   readonly #client: RawClient
+  readonly #crowd: RunningCrowd
   readonly #end: Promise<void>
-  #since: number | undefined
-  #found: number | undefined
+  /** When each write was answered with success, in ms of `performance.now()`. */
+  readonly #beats: number[] = []
   #isEnding = false
 
-  private constructor(client: RawClient) {
+  private constructor(client: RawClient, crowd: RunningCrowd) {
     this.#client = client
+    this.#crowd = crowd
     this.#end = this.#goOn()
   }
 
-  static async start(port: number): Promise<Metronome> {
-    return new Metronome(await connect(port, PATIENCE_MS))
+  /** @param crowd hears of what is wrong; once it has anything to complain about, nobody waits for a beat any more. */
+  static async start(port: number, crowd: RunningCrowd): Promise<Metronome> {
+    return new Metronome(await connect(port, PATIENCE_MS), crowd)
   }
 
-  /** How long it is from now to the next write that succeeds, in ms. */
-  async stall(): Promise<number> {
-    this.#found = undefined
-    this.#since = performance.now()
-    return waitUntil(() => this.#found, { what: 'a write succeeds after the fault', timeoutMs: PATIENCE_MS })
+  /** When the first write after `time` was answered with success, be it long ago; both in ms of `performance.now()`. */
+  async beatSince(time: number): Promise<number> {
+    const beat = () => this.#beats.find((each) => each > time) ?? (this.#crowd.problems.length > 0 ? time : undefined)
+    return waitUntil(beat, { what: 'a write succeeds after the fault', timeoutMs: PATIENCE_MS })
   }
 
   async end(): Promise<void> {
     this.#isEnding = true
-    await this.#end
     await this.#client.close()
+    await this.#end
   }
 
   async #goOn(): Promise<void> {
-    while (!this.#isEnding) {
-      const reply = await this.#client.ask('INCR', 'metronome')
-      if (reply.startsWith(':') && this.#since !== undefined) {
-        this.#found = performance.now() - this.#since
-        this.#since = undefined
+    try {
+      while (!this.#isEnding) {
+        const reply = await this.#client.ask('INCR', 'metronome')
+        if (reply.startsWith(':')) this.#beats.push(performance.now())
+        await delay(PAUSE_MS)
       }
-      await delay(PAUSE_MS)
+    } catch (error) {
+      if (this.#isEnding) return
+      const what = this.#client.isEnded ? 'was disconnected' : 'is still waiting for a reply'
+      this.#crowd.complain(`the metronome ${what}: ${error}`)
     }
   }
 }

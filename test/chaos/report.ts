@@ -6,7 +6,7 @@ const classes = [
   ['acknowledged writes lost', /is missing though it was acknowledged|never popped|ended at/],
   ['writes doubled', /ran \d+ times|popped .* twice|became|ran though it was refused/],
   ['disconnects', /was disconnected/],
-  ['hung', /still waiting|timed out|within \d+ ms/],
+  ['hung', /still waiting|waited \d+ ms|waited in vain/],
   ['cross-talk or disorder', /./],
 ] as const
 

@@ -4,13 +4,14 @@
 // replicas' sockets have the write, and the replica that has most is promoted only after it applied all of it. Values too large to be
 // kept by the proxy are left out: a server that was demoted refuses them to their client, who then has to send them again.
 import { RunningCrowd } from '../faults/crowd.ts'
+import type { PlantName } from '../faults/plants.ts'
 import { heavyValues, roles } from '../faults/roles.ts'
 import { seededRandom } from '../simulator/random.ts'
 import { connect } from '../support/raw-client.ts'
 import type { ServerKind } from '../support/redis-server.ts'
-import { startProxy } from '../support/start-proxy.ts'
 import { type FaultName, faultNames, faults } from './chaos-faults.ts'
 import { Metronome } from './metronome.ts'
+import { startProxyProcess } from './proxy-process.ts'
 import { ReplicaSet } from './replica-set.ts'
 
 export interface Befallen {
@@ -26,7 +27,7 @@ export interface Chapter {
   readonly problems: readonly string[]
   /** Replies that clients were given. */
   readonly replies: number
-  readonly log: readonly string[]
+  readonly log: string
 }
 
 export interface ChapterOptions {
@@ -34,24 +35,27 @@ export interface ChapterOptions {
   readonly seed: number
   readonly faults: number
   readonly only?: FaultName
+  /** A bug in the proxy, which must be found. */
+  readonly plant?: PlantName
 }
 
 /** What clients cause themselves, and hear whatever happens. */
 const OWN_ERRORS = new Set(['ERR', 'EXECABORT', 'WRONGTYPE', 'NOSCRIPT', 'WRONGPASS', 'NOPERM'])
 const MOST_DELAY_MS = 8
 
-export async function runChapter({ kind, seed, faults: count, only }: ChapterOptions): Promise<Chapter> {
+export async function runChapter({ kind, seed, faults: count, only, plant }: ChapterOptions): Promise<Chapter> {
   const random = seededRandom(seed)
   const set = await ReplicaSet.start(kind, seed, random.between(2, MOST_DELAY_MS))
-  const proxy = await startProxy({
+  const settings = {
     RUSTEZE_BACKENDS: set.addresses,
     // Longer than any fault lasts on a loaded machine: what waits is served.
     RUSTEZE_HOLD: '60s',
     RUSTEZE_SHARED_CONNECTIONS: random.pick(['1', '2', '4']),
-  })
+  }
+  const proxy = await startProxyProcess(settings, plant)
   await proxy.logs(/primary verified/)
-  const metronome = await Metronome.start(proxy.port)
   const crowd = new RunningCrowd({ port: proxy.port, seed, roles: roles.filter(([role]) => role !== heavyValues) })
+  const metronome = await Metronome.start(proxy.port, crowd)
   const befallen: Befallen[] = []
   await metronome.stall()
   for (let index = 0; index < count && crowd.problems.length === 0; index++) {
@@ -67,9 +71,9 @@ export async function runChapter({ kind, seed, faults: count, only }: ChapterOpt
   const direct = await connect(set.primary.server.port)
   await crowd.audit(direct)
   await direct.close()
-  await proxy.stop()
+  const misdeeds = await proxy.stop()
   await set.stop()
-  return { befallen, problems: crowd.problems, replies: crowd.replies, log: proxy.logLines }
+  return { befallen, problems: [...misdeeds, ...crowd.problems], replies: crowd.replies, log: proxy.log() }
 }
 
 function newErrors(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): Map<string, number> {
