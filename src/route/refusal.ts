@@ -17,6 +17,9 @@ const notPrimary = [
   'LOADING Redis is loading the dataset in memory',
   'LOADING Valkey is loading the dataset in memory',
   "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+  'ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.',
+  'ERR WAIT cannot be used with replica instances. Please also note that if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.',
+  'ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are not propagated.',
 ]
 const notNow = [
   'NOREPLICAS Not enough good replicas to write.',
@@ -32,7 +35,7 @@ const texts = new Map<string, Refusal>([
 const UNBLOCKED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
 const EXEC_ABORTED = 'EXECABORT Transaction discarded because of: '
 /** Longest of all texts above, with its prefix: longer errors are not even looked at. */
-const MAX_BYTES = 200
+const MAX_BYTES = 250
 
 /**
  * Judges an error reply (bytes[start] is `-`) to `command`.

@@ -59,6 +59,20 @@ describeOnEachServer('a server that refuses', (kind) => {
     expect((await blocking.readReply()).toString()).toBe('*2\r\n$8\r\nblocking\r\n$1\r\na\r\n')
   })
 
+  test('as a replica: WAIT, too, waits until it is a master again', async () => {
+    const [direct, client] = await Promise.all([stage.direct(), stage.client()])
+    // It leaves a connection that is used again, so that no handshake finds out before WAIT does.
+    await converse(client, ['SET', 'waited', '1'], ['WAIT', '0', '10'])
+    let answers: Promise<string[]> = Promise.resolve([])
+    await demote(direct, () => {
+      answers = pipeline(client, ['WAIT', '0', '10'], ['GET', 'waited'])
+    })
+    await promote(direct)
+    const [count, value] = await answers
+    expect(count).toMatch(/^:\d\r\n$/)
+    expect(value).toBe('$1\r\n1\r\n')
+  })
+
   test('as a replica, in the middle of a transaction: nothing is queued twice, and a mistake in it still fails it', async () => {
     const [direct, right, wrong] = await Promise.all([stage.direct(), stage.client(), stage.client()])
     await converse(right, ['MULTI'], ['RPUSH', 'right', 'a'])
