@@ -52,7 +52,9 @@ async function main(args: readonly string[]): Promise<number> {
     if (chapter.problems.length === 0) continue
     for (const problem of chapter.problems) console.log(`  ${problem}`)
     console.log(`the proxy's log:\n${chapter.log}`)
-    console.log(`again: npm run chaos -- --kind ${kind} --seed ${seed} --faults ${faults}`)
+    console.log(
+      `again: npm run chaos -- --kind ${kind} --seed ${seed} --faults ${faults}${only ? ` --only "${only}"` : ''}`,
+    )
     break
   }
   console.log(report.text())

@@ -1,15 +1,14 @@
 // One chapter of chaos: servers, proxy and crowd made for it, some faults one after another, and an audit of everybody's books.
 //
 // No write that a client was told of may be missing, for the servers lose none here: acknowledgements reach the proxy later than the
-// replicas' sockets have the write, and the replica that has most is promoted only after it applied all of it. Values too large to be
-// kept by the proxy are left out: a server that was demoted refuses them to their client, who then has to send them again.
+// replicas' sockets have the write, and the replica that has most is promoted only after it applied all of it.
 import { RunningCrowd } from '../faults/crowd.ts'
 import type { PlantName } from '../faults/plants.ts'
-import { heavyValues, roles } from '../faults/roles.ts'
 import { seededRandom } from '../simulator/random.ts'
 import { connect } from '../support/raw-client.ts'
 import type { ServerKind } from '../support/redis-server.ts'
 import { type FaultName, faultNames, faults } from './chaos-faults.ts'
+import { cast } from './chaos-roles.ts'
 import { Metronome } from './metronome.ts'
 import { startProxyProcess } from './proxy-process.ts'
 import { ReplicaSet } from './replica-set.ts'
@@ -54,7 +53,7 @@ export async function runChapter({ kind, seed, faults: count, only, plant }: Cha
   }
   const proxy = await startProxyProcess(settings, plant)
   await proxy.logs(/primary verified/)
-  const crowd = new RunningCrowd({ port: proxy.port, seed, roles: roles.filter(([role]) => role !== heavyValues) })
+  const crowd = new RunningCrowd({ port: proxy.port, seed, roles: cast })
   const metronome = await Metronome.start(proxy.port, crowd)
   const befallen: Befallen[] = []
   await metronome.stall()

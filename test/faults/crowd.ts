@@ -32,7 +32,7 @@ export class RunningCrowd implements Crowd {
   readonly isStrict: boolean
   readonly problems: string[] = []
   isEnding = false
-  /** How many errors were told, by their first word. */
+  /** How many errors were told, by their first word and whether a script failed of it. */
   readonly errors = new Map<string, number>()
   longestReplyMs = 0
   replies = 0
@@ -62,7 +62,9 @@ export class RunningCrowd implements Crowd {
     this.longestReplyMs = Math.max(this.longestReplyMs, tookMs)
     if (reply.kind !== 'error') return
     const [word = ''] = reply.text.split(' ')
-    this.errors.set(word, (this.errors.get(word) ?? 0) + 1)
+    // Servers name the script that failed behind the error.
+    const kind = reply.text.includes(' script: ') ? `${word} in a script` : word
+    this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1)
   }
 
   /** Replies that told of a loss: without them nothing was tested. */
