@@ -1,4 +1,4 @@
-// What befalls the servers: each fault breaks something, promotes somebody where that is the cure, and tells how long clients stood still.
+// What befalls the servers: each fault breaks something, promotes somebody where that is the cure, and tells when there was a primary again.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Random } from '../simulator/random.ts'
 import type { Metronome } from './metronome.ts'
@@ -13,31 +13,31 @@ export interface Scene {
   readonly random: Random
 }
 
-/** @returns how long after there was a primary again the first write succeeded, in ms; undefined where there was one all the time. */
+/** @returns when there was a primary again, in ms of `performance.now()`; undefined where there was one all the time. */
 export type Fault = (scene: Scene) => Promise<number | undefined>
 
 const pause = ({ random }: Scene) => delay(random.below(LONGEST_PAUSE_MS))
 
 /** As an operator or Sentinel does it: writes are paused, a replica catches up and is promoted, the primary becomes a replica. */
-async function plannedFailover({ set, metronome }: Scene): Promise<number> {
+async function plannedFailover({ set }: Scene): Promise<number> {
   await set.say(set.primary, 'FAILOVER')
   await set.findPrimary()
-  return metronome.stall()
+  return performance.now()
 }
 
 /** The primary dies, the best replica is promoted; the dead one comes back empty, first as a master. */
 async function killPrimary(scene: Scene): Promise<number> {
-  const { set, metronome } = scene
+  const { set } = scene
   const { server, link } = set.primary
   link.cutAll('reset')
   await server.kill()
   await pause(scene)
   await set.promote(await set.mostCaughtUp())
-  const stallMs = await metronome.stall()
+  const promotedAt = performance.now()
   await pause(scene)
   await server.restart({ empty: true })
   await pause(scene)
-  return stallMs
+  return promotedAt
 }
 
 /** The primary stands still, another one is promoted and used; then the first wakes up and still believes that it is the primary. */
@@ -47,10 +47,11 @@ async function stopPrimary(scene: Scene): Promise<number> {
   server.pause()
   await pause(scene)
   await set.promote(await set.mostCaughtUp())
-  const stallMs = await metronome.stall()
+  const promotedAt = performance.now()
+  await metronome.beatSince(promotedAt)
   server.resume()
   await pause(scene)
-  return stallMs
+  return promotedAt
 }
 
 /** The proxy cannot reach the primary, which is well, until another one is promoted. */
@@ -60,10 +61,11 @@ async function partitionPrimary(scene: Scene): Promise<number> {
   link.blackHole()
   await pause(scene)
   await set.promote(await set.mostCaughtUp())
-  const stallMs = await metronome.stall()
+  const promotedAt = performance.now()
+  await metronome.beatSince(promotedAt)
   link.endBlackHole()
   await pause(scene)
-  return stallMs
+  return promotedAt
 }
 
 async function resetConnections({ set }: Scene): Promise<undefined> {

@@ -56,13 +56,14 @@ export async function runChapter({ kind, seed, faults: count, only, plant }: Cha
   const crowd = new RunningCrowd({ port: proxy.port, seed, roles: cast })
   const metronome = await Metronome.start(proxy.port, crowd)
   const befallen: Befallen[] = []
-  await metronome.stall()
+  await metronome.beatSince(performance.now())
   for (let index = 0; index < count && crowd.problems.length === 0; index++) {
     const name = only ?? random.pick(faultNames)
     const before = new Map(crowd.errors)
-    const stallMs = await faults[name]({ set, metronome, random })
+    const primaryAt = await faults[name]({ set, metronome, random })
+    const stallMs = primaryAt === undefined ? undefined : (await metronome.beatSince(primaryAt)) - primaryAt
     await set.heal()
-    await metronome.stall()
+    await metronome.beatSince(performance.now())
     befallen.push({ name, stallMs, errors: newErrors(before, crowd.errors) })
   }
   await crowd.end()
