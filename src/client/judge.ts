@@ -1,7 +1,7 @@
 // Judges a reply that may change the client's session, or may not be the last word: a refusal, a part of a block, a lost script.
 import { Phase, type Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
-import { isNoScript, Refusal, refusalOf } from '../route/refusal.ts'
+import { beginsWith, isNoScript, Refusal, refusalOf } from '../route/refusal.ts'
 import type { Lane } from './lane.ts'
 import { settle } from './settle.ts'
 
@@ -23,12 +23,12 @@ export function judge(lane: Lane, request: Request, bytes: Buffer, start: number
     undecided.addRefused(request, Buffer.from(bytes.subarray(start, end)))
     return
   }
-  if (undecided.isOpen && isUnrun(lane, request, bytes, start)) {
+  if (undecided.isOpen && isUnrun(lane, request, bytes, start, end)) {
     undecided.isEndHeld = endsTransaction(request)
     undecided.add(request, Buffer.from(bytes.subarray(start, end)), false)
     return
   }
-  if (isError && isNoScript(bytes, start) && heal(lane, request, bytes, start, end)) return
+  if (isError && isNoScript(bytes, start, end) && heal(lane, request, bytes, start, end)) return
   // Behind the end of a transaction that may be asked again come ordinary commands only, of no meaning to the session.
   const reply = undecided.isEndHeld ? null : settle(lane, request, bytes, start, end)
   // An answer to a request that is still coming is an error behind which the server closes.
@@ -43,15 +43,14 @@ export function judge(lane: Lane, request: Request, bytes: Buffer, start: number
 }
 
 /** Behind a refusal in a transaction: what was only queued, and the EXEC that fails for it, are asked again with what was refused. */
-function isUnrun({ proxy, undecided }: Lane, request: Request, bytes: Buffer, start: number): boolean {
+function isUnrun({ proxy, undecided }: Lane, request: Request, bytes: Buffer, start: number, end: number): boolean {
   const { transaction } = proxy.session
   if (transaction === null || transaction.isDirty || undecided.haveOthersRun || undecided.isEndHeld) return false
   // An error of the client's own is told again when it is asked again.
-  if (!endsTransaction(request))
-    return bytes[start] === MINUS || bytes.latin1Slice(start, start + QUEUED.length) === QUEUED
+  if (!endsTransaction(request)) return bytes[start] === MINUS || beginsWith(bytes, start, end, QUEUED)
   // Were another transaction begun behind it, it would not be known to which one a reply belongs.
   if (!isFollowedByOrdinary(request)) return false
-  const isAborted = bytes.latin1Slice(start, start + EXEC_ABORTED.length) === EXEC_ABORTED
+  const isAborted = beginsWith(bytes, start, end, EXEC_ABORTED)
   return isAborted || (request.command.kind === Kind.Discard && bytes[start] !== MINUS)
 }
 

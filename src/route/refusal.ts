@@ -61,6 +61,11 @@ function isUnblockable(command: Command): boolean {
 const NO_SCRIPT = '-NOSCRIPT '
 
 /** True for the server's answer to an EVALSHA it has no body for. */
-export function isNoScript(bytes: Buffer, start: number): boolean {
-  return bytes.latin1Slice(start, start + NO_SCRIPT.length) === NO_SCRIPT
+export function isNoScript(bytes: Buffer, start: number, end: number): boolean {
+  return beginsWith(bytes, start, end, NO_SCRIPT)
+}
+
+/** Whether a reply, which may be shorter, begins with this text. */
+export function beginsWith(bytes: Buffer, start: number, end: number, text: string): boolean {
+  return end - start >= text.length && bytes.latin1Slice(start, start + text.length) === text
 }
