@@ -323,7 +323,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   /** Only commands that need this pool hear of it; AUTH and the like go on and may change it. */
   poolRefused(error: Buffer): void {
     // Not even a script that runs for too long makes Redis refuse a MULTI.
-    const isBusy = error.latin1Slice(1, 6) === 'BUSY '
+    const isBusy = error.latin1Slice().startsWith('-BUSY ')
     for (let head = this.queue.head; head !== null; head = this.queue.head) {
       if (isBusy) refuse(this, head, error)
       else this.answer(head, error)
