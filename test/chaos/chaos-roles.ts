@@ -15,8 +15,9 @@ const MOST_REPLICAS = 2
 function scripted(push: Write, isByDigest: boolean): Question {
   const [, key = '', token = ''] = push.words
   const script = isByDigest ? ['EVALSHA', DIGEST] : ['EVAL', SCRIPT]
-  // The proxy cannot know that a script which was refused a write has not written before: its client has to be told.
-  return { ...push, words: [...script, '1', key, token], mayFail: /^READONLY / }
+  // Of a script that was refused a write nobody knows that it has not written before, and one that is not known cannot be asked again
+  // once something behind it has run: their clients have to be told.
+  return { ...push, words: [...script, '1', key, token], mayFail: /^(READONLY|NOSCRIPT) / }
 }
 
 async function runScripts(member: Member): Promise<void> {
