@@ -8,7 +8,8 @@ import { encode } from './resp-codec.ts'
 
 /** The master of a replica that follows none of this world. */
 const NOBODY = { host: '10.0.0.9', port: 6379 }
-const WAIT_ON_REPLICA = 'ERR WAIT cannot be used with replica instances.'
+const WAIT_ON_REPLICA =
+  'ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica is configured to be writable (which is not the default) writes to replicas are just local and are not propagated.'
 const SYNTAX = encode.error('ERR syntax error')
 const WRONG_PASSWORD = 'WRONGPASS invalid username-password pair or user is disabled.'
 
