@@ -8,9 +8,9 @@ import { Pools } from './pools.ts'
 /** How much of the former average remains with each answer. */
 const MEMORY = 0.8
 /** What was measured so long ago counts half, in ms: a replica that was slow is tried again. */
-const HALF_LIFE_MS = 1000
+const HALF_LIFE_MS = 250
 /** Below this, differences between replicas are chance, in ms. */
-const LEAST_LATENCY_MS = 0.5
+const LEAST_LATENCY_MS = 2
 
 export class Replica implements PoolHome {
   readonly address: Address
