@@ -61,15 +61,17 @@ describe.each(availableServers())('reads on replicas (%s)', (kind) => {
     const clients = await Promise.all(Array.from({ length: 12 }, () => cluster.client()))
     await warm(clients[0]!)
     const before = await getsOfAll()
-    await Promise.all(
-      clients.map(async (client) => {
-        for (let round = 0; round < 100; round++) expect(await client.ask('GET', 'k')).toBe('$-1\r\n')
-      }),
-    )
-    const [primary, one, other] = (await getsOfAll()).map((count, index) => count - before[index]!)
-    expect(primary! + one! + other!).toBe(1200)
-    expect(primary).toBeLessThan(120)
-    expect(Math.min(one!, other!)).toBeGreaterThan(150)
+    // A replica that was kept from running for a moment gets less for a while, so the shares are those of a longer time.
+    await until('each replica has a third of the reads, and the primary hardly any', async () => {
+      await Promise.all(
+        clients.map(async (client) => {
+          for (let round = 0; round < 50; round++) expect(await client.ask('GET', 'k')).toBe('$-1\r\n')
+        }),
+      )
+      const [primary, one, other] = (await getsOfAll()).map((count, index) => count - before[index]!)
+      const all = primary! + one! + other!
+      return Math.min(one!, other!) > all / 3 && primary! < all / 20
+    })
   })
 
   test('a client reads what it has written, in pipelines and after a pause', async () => {
