@@ -168,7 +168,7 @@ function placeTracking(lane: Lane, request: Request, words: Arguments): boolean 
     if (words.word(index) !== 'redirect') continue
     const target = lane.proxy.services.clients.get(Number(words.text(index + 1)))
     if (target === undefined) continue
-    const pin = target === lane.proxy ? lane.takePin() : target.lane.keepPin('redirect target', lane)
+    const pin = target === lane.proxy ? lane.takePin() : target.lane.lease.keep('redirect target', lane)
     // Rewritten once, when it is certain to be sent: a server's number looks like one of ours.
     if (pin === null || lane.takePin() === null) return false
     session.redirectId = target.session.id

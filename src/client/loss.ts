@@ -16,9 +16,9 @@ export function lossOf(request: Request, wasSent: boolean, lane: Lane): Loss {
   if (request.isStreamed) return lane.proxy.isStreaming(request) ? NOT_SENT : UNCERTAIN
   if (request.block !== null) return lossOfBlock(request, wasSent)
   const { kind } = request.command
-  if (lane.proxy.session.transaction !== null || lane.isBlockLost) return lossInTransaction(request, wasSent, lane)
+  if (lane.proxy.session.transaction !== null || lane.loss.isBlockLost) return lossInTransaction(request, wasSent, lane)
   if (kind === Kind.Multi) {
-    lane.isBlockLost = true
+    lane.loss.isBlockLost = true
     return isExecSent(request) ? OK : null
   }
   if (!wasSent) return null
@@ -31,7 +31,7 @@ export function lossOf(request: Request, wasSent: boolean, lane: Lane): Loss {
 function lossInTransaction(request: Request, wasSent: boolean, lane: Lane): Loss {
   const { kind } = request.command
   if (kind === Kind.Exec || kind === Kind.Discard) {
-    lane.isBlockLost = false
+    lane.loss.isBlockLost = false
     return kind === Kind.Exec && wasSent ? UNCERTAIN : null
   }
   return isExecSent(request) ? QUEUED : null

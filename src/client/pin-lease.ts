@@ -1,11 +1,13 @@
 // The connection lent to one client alone: asked for, waited for, kept as long as it is needed, given back or closed.
 import type { BackendConnection } from '../backend/backend-connection.ts'
 import type { PinWaiter, Pool } from '../backend/pool.ts'
+import type { Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
 import type { Lane } from './lane.ts'
 import type { PinTaker } from './pin-budget.ts'
+import { listen } from './place-subscribe.ts'
 import { refuse } from './refuse.ts'
 import { restorePin } from './restore.ts'
 
@@ -68,9 +70,24 @@ export class PinLease implements PinWaiter, PinTaker {
     return this.connection !== null && this.#lender !== this.#lane.pool
   }
 
-  /** `lane` goes on once this client has a connection. */
-  awaitFor(lane: Lane): void {
-    this.#dependents.add(lane)
+  /** Another client depends on this one's connection: it has to keep it. @param dependent goes on once there is one. */
+  keep(reason: string, dependent: Lane): BackendConnection | null {
+    const { session } = this.#lane.proxy
+    if (session.stickyReason === '') session.stickyReason = reason
+    const connection = this.#lane.takePin()
+    if (connection === null) this.#dependents.add(dependent)
+    // With RESP3 it is sent invalidations without having subscribed to anything.
+    else listen(this.#lane, connection)
+    return connection
+  }
+
+  /** The client keeps its connection until it leaves; the request is repeated when that connection has to be made anew. */
+  stick(reason: string, request: Request): void {
+    const { session } = this.#lane.proxy
+    session.stickyReason = reason
+    if (!request.isStreamed) session.restoring.push(Buffer.from(request.bytes.subarray(request.start, request.end)))
+    this.isDirty = true
+    if (session.isTracking && this.connection !== null) listen(this.#lane, this.connection)
   }
 
   /** Ends the loan: others may have the connection, unless its state forbids that. */
@@ -80,6 +97,13 @@ export class PinLease implements PinWaiter, PinTaker {
     this.#forget(connection)
     if (this.isDirty) connection.destroy('its state was the client’s own')
     else this.#lender.adopt(connection)
+  }
+
+  /** Ends the loan if nothing is in flight there and nothing needs it. */
+  giveBackUnneeded(): void {
+    const { proxy, inFlight, isRaw } = this.#lane
+    if (this.connection === null || inFlight > 0 || isRaw || proxy.session.needsPin) return
+    if (proxy.config.sharedConnections > 0) this.giveBack()
   }
 
   /** Closes the connection: its state goes with it. */
@@ -163,7 +187,7 @@ export class PinLease implements PinWaiter, PinTaker {
   pinLost(connection: BackendConnection): void {
     if (connection !== this.connection) return
     this.#forget(connection)
-    if (!this.#lane.isGone) this.#lane.pinLost()
+    if (!this.#lane.isGone) this.#lane.loss.ofPin()
   }
 
   #lent(connection: BackendConnection): void {

@@ -39,7 +39,7 @@ export function overControl(
     lane.shard.wait(lane)
     return false
   }
-  lane.take()
+  lane.queue.shift()
   askFrame(control, Buffer.from(frame), (reply) => {
     if (!lane.isGone) lane.proxy.replies.answer(request, reply ?? errorReply(errors.UNCERTAIN))
   })

@@ -93,7 +93,7 @@ function placeLogin(lane: Lane, request: Request): boolean {
     lane.shard.pool(services.ownIdentity(), session.protocol, session.db),
   )
   if (pin === null) return false
-  lane.take()
+  lane.queue.shift()
   lane.send(pin, request)
   return true
 }

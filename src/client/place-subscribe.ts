@@ -5,6 +5,7 @@ import { Kind } from '../command/classify.ts'
 import { Type } from '../resp/reply-framer.ts'
 import { Arguments } from '../resp/request.ts'
 import type { Lane } from './lane.ts'
+import { goRaw } from './raw-mode.ts'
 import { readPubSubFrame, Subscriptions } from './subscriptions.ts'
 
 const ACKNOWLEDGEMENT = /^[ps]?(un)?subscribe$/
@@ -21,7 +22,7 @@ export function placeSubscribe(lane: Lane, request: Request): boolean {
   if (pin === null) return false
   listen(lane, pin)
   request.argumentCount = words.count
-  lane.take()
+  lane.queue.shift()
   lane.send(pin, request)
   return true
 }
@@ -30,8 +31,7 @@ export function placeMonitor(lane: Lane, request: Request): boolean {
   if (lane.inFlight > 0) return false
   const pin = lane.takePin()
   if (pin === null) return false
-  lane.take()
-  lane.goRaw(request, pin)
+  goRaw(lane, request, pin)
   return true
 }
 

@@ -28,7 +28,7 @@ export function placeWait(lane: Lane, request: Request): boolean {
       lane.isFenceRefused = reply !== null && errorText(reply) !== undefined
     })
   }
-  lane.take()
+  lane.queue.shift()
   lane.send(pin, request)
   return true
 }

@@ -12,6 +12,7 @@ import { placeControl } from './place-control.ts'
 import { isPlainReset, placeAuth, placeHello, placeReset, placeSelect } from './place-session.ts'
 import { placeMonitor, placeSubscribe } from './place-subscribe.ts'
 import { placeWait } from './place-wait.ts'
+import { goRaw } from './raw-mode.ts'
 import { HOLD_FULL_REFUSAL, refuse } from './refuse.ts'
 
 /**
@@ -169,8 +170,7 @@ function placeExec(lane: Lane, request: Request): boolean {
   if (!mustFail) {
     const pin = lane.takePin()
     if (pin === null) return false
-    lane.take()
-    lane.goRaw(request, pin)
+    goRaw(lane, request, pin)
     return true
   }
   // The server's half of the transaction is given up with its connection.
@@ -184,7 +184,7 @@ function placeStreamed(lane: Lane, request: Request): boolean {
   if (lane.pin === null && lane.inFlight > 0) return false
   const pin = lane.takePin()
   if (pin === null) return false
-  lane.take()
+  lane.queue.shift()
   lane.send(pin, request)
   lane.proxy.streamTo(pin)
   return true

@@ -78,6 +78,12 @@ export class Session {
     this.isWatchBroken = false
   }
 
+  /** The connection on which keys were watched is gone. */
+  breakWatch(): void {
+    if (this.isWatching) this.isWatchBroken = true
+    this.isWatching = false
+  }
+
   /** What RESET does; name and library stay, as in Redis only the name goes. */
   reset(identity: Identity, db: number, isAdmitted: boolean): void {
     this.identity = identity

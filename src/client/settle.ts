@@ -48,7 +48,7 @@ export function settle(lane: Lane, request: Request, bytes: Buffer, start: numbe
     case Kind.Hello:
       return settleHello(lane, request, bytes, start, end)
     case Kind.Sticky:
-      if (isOk) lane.stick(request.command.name, request)
+      if (isOk) lane.lease.stick(request.command.name, request)
       return null
     case Kind.Unknown:
       settleUnknown(lane, bytes, start, end)
@@ -170,14 +170,14 @@ function settleClient(lane: Lane, request: Request): void {
     case 'tracking':
       session.isTracking = words.word(2) === 'on'
       session.restoring = session.restoring.filter((frame) => !isTracking(frame))
-      if (session.isTracking) lane.stick('tracking', request)
+      if (session.isTracking) lane.lease.stick('tracking', request)
       else if (session.restoring.length === 0) session.stickyReason = ''
       break
     case 'caching':
       // Holds for the next command only.
       break
     default:
-      lane.stick(`client ${words.word(1)}`, request)
+      lane.lease.stick(`client ${words.word(1)}`, request)
   }
 }
 

@@ -32,12 +32,32 @@ export class SlowReader {
     services.runtime.after(GRACE_MS, () => {
       if (this.#graceOn !== connection) return
       this.#isGraceOver = true
-      if (this.#paused === connection) this.caughtUp()
+      if (this.#paused === connection) this.letGo()
     })
   }
 
-  /** The client has read enough, or is gone. */
+  /** Something was given to the client's socket. */
+  written(): void {
+    const { output, config, lane, rawPin, ending } = this.#proxy
+    const { pendingBytes } = output
+    if (pendingBytes > config.outputHardLimitBytes)
+      this.#proxy.close('it did not read its replies (RUSTEZE_OUTPUT_HARD)')
+    else if (ending.isClosing || ending.hasEnded) ending.whenAnswered()
+    // What the kernel takes at once is followed by no drain event.
+    else if (pendingBytes < config.outputSoftLimitBytes) this.caughtUp()
+    else if (rawPin !== null) rawPin.pauseReading()
+    else if (lane.inFlight > 0) this.check(lane.current)
+  }
+
+  /** The client has read enough to be sent more. */
   caughtUp(): void {
+    this.letGo()
+    this.#proxy.rawPin?.resumeReading()
+    this.#proxy.hasRoom()
+  }
+
+  /** Others wait for this client no longer. */
+  letGo(): void {
     const paused = this.#paused
     this.#paused = null
     paused?.resumeReading()

@@ -3,14 +3,8 @@ import { Phase, type Request, RequestQueue } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import { UNCERTAIN } from '../errors.ts'
 import { errorReply, OK, QUEUED } from '../resp/reply.ts'
+import type { Lane } from './lane.ts'
 import type { ReplyQueue } from './reply-queue.ts'
-
-export interface Decision {
-  /** What goes back to the queue, in order. */
-  readonly again: RequestQueue
-  /** It must not go back to the same server before that was asked what it is. */
-  readonly mustAwaitVerdict: boolean
-}
 
 /**
  * The server may accept again in the middle of a pipeline. Asking a refused request again is right only if nothing behind it
@@ -19,6 +13,9 @@ export interface Decision {
 export class Undecided {
   /** True from the first refusal to the decision: meanwhile nothing more of the client is sent. */
   isOpen = false
+  /** What is asked again waits until the server that refused it was asked what it is. */
+  isAwaitingVerdict = false
+  readonly #lane: Lane
   readonly #replies: ReplyQueue
   #requests = new RequestQueue()
   /** EVAL frames for EVALSHA requests whose script the server has lost. */
@@ -27,19 +24,21 @@ export class Undecided {
   haveOthersRun = false
   /** EXEC failed for a refusal, or DISCARD came behind one: the transaction is over only if that is delivered. */
   isEndHeld = false
-  #mustAwaitVerdict = false
+  /** The server refused something, rather than having lost a script. */
+  #isRefused = false
   /** The replies to a whole transaction so far: which of them count is known when its EXEC is answered. */
   #block = new RequestQueue()
   #isBlockRefused = false
 
-  constructor(replies: ReplyQueue) {
-    this.#replies = replies
+  constructor(lane: Lane) {
+    this.#lane = lane
+    this.#replies = lane.proxy.replies
   }
 
   /** The server refused it: it did not run. */
   addRefused(request: Request, reply: Buffer): void {
     request.refusal = reply
-    this.#mustAwaitVerdict = true
+    this.#isRefused = true
     this.#add(request, reply)
   }
 
@@ -86,16 +85,28 @@ export class Undecided {
     this.#endBlock(request, isAgain, false)
   }
 
-  /** Everything sent is answered. */
-  decide(): Decision {
-    const decision = { again: new RequestQueue(), mustAwaitVerdict: this.#mustAwaitVerdict }
-    const deliverAll = this.haveOthersRun
-    for (let request = this.#requests.shift(); request !== null; request = this.#requests.shift()) {
-      if (deliverAll && request.reply !== null) this.#replies.releaseHeld(request)
-      else this.#again(request, decision.again)
-    }
+  /**
+   * Everything sent is answered: it is asked again, or answered as the server did.
+   * @param wasAtPrimary what a replica refused need not wait for the verdict on the primary.
+   */
+  decide(wasAtPrimary: boolean): void {
+    const { session } = this.#lane.proxy
+    const { transaction } = session
+    const mustAwaitVerdict = this.#isRefused && wasAtPrimary
+    // The client hears of the refusal of a part of it.
+    if (this.haveOthersRun && this.isEndHeld) session.endTransaction()
+    else if (this.haveOthersRun && transaction !== null) transaction.isDirty = true
+    const again = this.#letOut()
     this.forget()
-    return decision
+    if (again.head === null) return
+    this.isAwaitingVerdict = mustAwaitVerdict
+    // A transaction whose queueing was refused is begun anew on another connection.
+    if (mustAwaitVerdict && transaction !== null) {
+      session.breakWatch()
+      this.#lane.lease.drop('its transaction was refused')
+    }
+    this.#lane.queue.prepend(again)
+    if (mustAwaitVerdict) this.#lane.shard.wait(this.#lane)
   }
 
   /** The client left. */
@@ -103,10 +114,20 @@ export class Undecided {
     this.isOpen = false
     this.haveOthersRun = false
     this.isEndHeld = false
-    this.#mustAwaitVerdict = false
+    this.#isRefused = false
     this.#healed.clear()
     this.#requests.clear()
     this.#block.clear()
+  }
+
+  /** Delivers what is final. @returns what is asked again, in order. */
+  #letOut(): RequestQueue {
+    const again = new RequestQueue()
+    for (let request = this.#requests.shift(); request !== null; request = this.#requests.shift()) {
+      if (this.haveOthersRun && request.reply !== null) this.#replies.releaseHeld(request)
+      else this.#again(request, again)
+    }
+    return again
   }
 
   #again(request: Request, queue: RequestQueue): void {
@@ -137,7 +158,7 @@ export class Undecided {
       return
     }
     this.isOpen = true
-    if (isRefused) this.#mustAwaitVerdict = true
+    if (isRefused) this.#isRefused = true
     if (!isUnrun && exec.command.kind !== Kind.Discard && !exec.block!.requests.every(isHarmless)) {
       this.haveOthersRun = true
     }

@@ -1,0 +1,41 @@
+// Ends the wait of requests that will reach no server: they waited too long, or the server refuses their client.
+import type { Request } from '../backend/request.ts'
+import * as errors from '../errors.ts'
+import { errorReply } from '../resp/reply.ts'
+import type { Lane } from './lane.ts'
+import { place } from './place.ts'
+import { refuse } from './refuse.ts'
+
+/** Answers what has waited longer than RUSTEZE_HOLD. */
+export function giveUpOverdue(lane: Lane, now: number): void {
+  // While something is unanswered the client could not hear of it, and whether a transaction is open is not known.
+  while (lane.inFlight === 0 && lane.queue.head !== null && isOverdue(lane, lane.queue.head, now)) {
+    const request = lane.queue.head
+    // What needs no server is still answered.
+    if (request.refusal !== null) refuse(lane, request, request.refusal)
+    else if (!place(lane, request)) refuse(lane, request, errorReply(whatIsMissing(lane, request)))
+  }
+}
+
+/** Answers all that waits with the server's own error. */
+export function giveUpAll(lane: Lane, error: Buffer): void {
+  // Not even a script that runs for too long makes Redis refuse a MULTI.
+  const isBusy = error.latin1Slice().startsWith('-BUSY ')
+  for (let head = lane.queue.head; head !== null; head = lane.queue.head) {
+    if (isBusy) refuse(lane, head, error)
+    else lane.answer(head, error)
+  }
+}
+
+function isOverdue({ proxy, shard, reads }: Lane, request: Request, now: number): boolean {
+  const { holdMs } = proxy.config
+  if (reads?.awaiting === request) return now - request.arrivedAt >= holdMs
+  if (shard.isServing && request.refusal === null) return false
+  const since = request.refusal === null ? Math.max(request.arrivedAt, shard.notServingSince) : request.arrivedAt
+  return now - since >= holdMs
+}
+
+function whatIsMissing({ proxy, reads }: Lane, request: Request): string {
+  const { holdMs } = proxy.config
+  return reads?.awaiting === request ? errors.noReplica(holdMs) : errors.noPrimary(holdMs)
+}
