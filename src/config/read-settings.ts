@@ -1,19 +1,7 @@
 // Reads a list of settings out of an environment: every value, or every mistake at once.
 import { isServiceLink } from './service-links.ts'
-import type { SettingType } from './setting-types.ts'
+import { PREFIX, type SettingDefinition } from './setting.ts'
 import { suggest } from './suggestion.ts'
-
-/** What a setting is called, how it is read and what it is for. The property is the key under which the list holds it. */
-export interface SettingDefinition<T> {
-  readonly variable: string
-  readonly type: SettingType<T>
-  /** The default as the user would write it; empty where the setting is unset by default. */
-  readonly default: string
-  /** What the setting does, in whole sentences. */
-  readonly sentence: string
-  /** Why the default is what it is. */
-  readonly reason: string
-}
 
 /** One mistake in the environment. No field ever holds a secret. */
 export interface ConfigError {
@@ -35,8 +23,6 @@ export interface ReadSettings<Definitions> {
   readonly values: Partial<ValuesOf<Definitions>>
   readonly errors: readonly ConfigError[]
 }
-
-export const PREFIX = 'RUSTEZE_'
 
 /** Whether the user said anything: a template often sets a variable to the empty text where it means its default. */
 export function isGiven(environment: Environment, variable: string): boolean {
