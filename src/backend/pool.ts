@@ -1,11 +1,11 @@
 // The connections of one user, protocol and database: a few shared by all its clients, and some to be lent to one client at a time.
 import type { Protocol } from '../resp/reply.ts'
 import type { Address } from '../runtime/runtime.ts'
-import { type BackendConnection, type ConnectionObserver, ConnectionState } from './backend-connection.ts'
-import { type BackendContext, openConnection } from './backend-context.ts'
-import { Backoff } from './backoff.ts'
-import { ask } from './control.ts'
-import { type HandshakeReport, HandshakeResult, type Identity, OWN_IDENTITY, shakeHands } from './handshake.ts'
+import type { BackendConnection, ConnectionObserver } from './backend-connection.ts'
+import type { BackendContext } from './backend-context.ts'
+import { ConnectionOpener } from './connection-opener.ts'
+import type { HandshakeReport, Identity } from './handshake.ts'
+import { keepAlive } from './keep-alive.ts'
 
 /** The server that a pool's connections lead to, as a shard or a replica knows it. */
 export interface PoolHome {
@@ -49,15 +49,12 @@ export class Pool {
   isClosed = false
   readonly #context: BackendContext
   readonly #home: PoolHome
-  readonly #backoff: Backoff
+  readonly #opener: ConnectionOpener
   readonly #shared: BackendConnection[] = []
   readonly #idle: BackendConnection[] = []
   readonly #lent = new Map<BackendConnection, PinWaiter>()
-  /** Connections whose handshake is under way, and whether they are to be shared. */
-  readonly #opening = new Map<BackendConnection, boolean>()
   readonly #sharedWaiters = new Set<SharedWaiter>()
   readonly #pinWaiters = new Set<PinWaiter>()
-  #isRetryPlanned = false
   /** Hears of the connections in this pool's books, wherever they were opened. */
   readonly #observer: ConnectionObserver = {
     opened: () => {},
@@ -71,7 +68,12 @@ export class Pool {
     this.identity = identity
     this.protocol = protocol
     this.db = db
-    this.#backoff = new Backoff(context.runtime)
+    this.#opener = new ConnectionOpener(context, home, {
+      ...{ identity, protocol, db, observer: this.#observer },
+      ready: (connection, isShared, hello) => this.#ready(connection, isShared, hello),
+      refused: (error) => this.#refused(error),
+      retry: () => this.#openWanted(),
+    })
   }
 
   /** True when the server has accepted this user, database and protocol and a connection still stands. */
@@ -106,7 +108,7 @@ export class Pool {
       ready++
       if (best === null || loadOf(connection) < loadOf(best)) best = connection
     }
-    if (ready + this.#count(true) < this.#context.config.sharedConnections) this.#open(true)
+    if (ready + this.#opener.count(true) < this.#context.config.sharedConnections) this.#opener.open(true)
     return best
   }
 
@@ -118,7 +120,7 @@ export class Pool {
       return connection
     }
     this.#pinWaiters.add(waiter)
-    if (this.#count(false) < this.#pinWaiters.size) this.#open(false)
+    if (this.#opener.count(false) < this.#pinWaiters.size) this.#opener.open(false)
     return null
   }
 
@@ -163,38 +165,37 @@ export class Pool {
 
   /** The shard serves (again): connections that clients wait for can be opened. */
   shardServes(): void {
-    this.#backoff.reset()
+    this.#opener.resetBackoff()
     this.#openWanted()
   }
 
   /** Nothing new goes over today's connections; they close once what is in flight is answered. */
   retireAll(): void {
-    for (const connection of [...this.#opening.keys()]) connection.destroy('primary lost')
-    for (const connection of [...this.#shared, ...this.#idle, ...this.#lent.keys()]) connection.retire()
+    this.#opener.destroyAll('primary lost')
+    for (const connection of this.#all()) connection.retire()
   }
 
   /** Cuts what was verified for this generation or an earlier one, whatever is in flight. */
   destroyUpTo(generation: number): void {
-    for (const connection of [...this.#shared, ...this.#idle, ...this.#lent.keys()]) {
+    for (const connection of this.#all()) {
       if (connection.generation <= generation) connection.destroy('another primary was accepted')
     }
   }
 
   close(): void {
     this.isClosed = true
-    for (const connection of [...this.#opening.keys(), ...this.#shared, ...this.#idle, ...this.#lent.keys()]) {
-      connection.destroy('pool closed')
-    }
+    this.#opener.close()
+    for (const connection of this.#all()) connection.destroy('pool closed')
   }
 
-  /**
-   * Keeps idle connections alive, so that the server's `timeout` never meets a write, finds half-open ones, and drops pins
-   * nobody has needed for long.
-   */
+  /** Keeps idle connections alive, and drops pins nobody has needed for long. */
   tend(now: number): void {
-    const { pinIdleMs, replyLimitMs } = this.#context.config
+    const { config } = this.#context
+    const { pinIdleMs, replyLimitMs } = config
     for (const connection of [...this.#idle]) if (now - connection.idleSince > pinIdleMs) connection.destroy('idle')
-    for (const connection of [...this.#shared, ...this.#idle, ...this.#lent.keys()]) this.#keepAlive(connection, now)
+    for (const connection of this.#all()) {
+      keepAlive(connection, config, now, this.#lent.get(connection)?.isQueueing === true)
+    }
     if (replyLimitMs === 0) return
     for (const connection of [...this.#shared]) {
       if (connection.inFlight > 0 && now - connection.waitingSince > replyLimitMs) {
@@ -203,28 +204,9 @@ export class Pool {
     }
   }
 
-  #keepAlive(connection: BackendConnection, now: number): void {
-    const { backendPingMs, replyTimeoutMs } = this.#context.config
-    if (!connection.isReady || connection.raw !== null) return
-    if (connection.inFlight > 0) {
-      // Nobody but our own PING waits for it: a fresh connection costs nobody anything.
-      if (connection.isPinged && connection.inFlight === 1 && now - connection.waitingSince > replyTimeoutMs) {
-        connection.destroy('no answer to PING')
-      }
-      return
-    }
-    if (now - connection.lastHeardAt <= backendPingMs || this.#lent.get(connection)?.isQueueing === true) return
-    connection.isPinged = true
-    connection.waitingSince = now
-    ask(connection, ['PING'], () => {
-      connection.isPinged = false
-    })
-  }
-
-  #count(isShared: boolean): number {
-    let count = 0
-    for (const shared of this.#opening.values()) if (shared === isShared) count++
-    return count
+  /** All that are verified. */
+  #all(): BackendConnection[] {
+    return [...this.#shared, ...this.#idle, ...this.#lent.keys()]
   }
 
   #nextPinWaiter(): PinWaiter | undefined {
@@ -234,46 +216,12 @@ export class Pool {
   }
 
   #openWanted(): void {
-    if (this.#sharedWaiters.size > 0 && this.#count(true) === 0) this.#open(true)
-    while (this.#count(false) < this.#pinWaiters.size && this.#mayOpen) this.#open(false)
+    if (this.#sharedWaiters.size > 0 && this.#opener.count(true) === 0) this.#opener.open(true)
+    while (this.#opener.count(false) < this.#pinWaiters.size && this.#opener.mayOpen) this.#opener.open(false)
   }
 
-  get #mayOpen(): boolean {
-    return this.#home.isServing && !this.isClosed && !this.#isRetryPlanned
-  }
-
-  #open(isShared: boolean): void {
-    if (!this.#mayOpen) return
-    const generation = this.#home.generation
-    const connection = openConnection(this.#context, this.#home.address, {
-      opened: (opened) => {
-        // The proxy's own credentials may have been rotated since the pool was made.
-        const identity = this.identity.key === OWN_IDENTITY ? this.#context.ownIdentity() : this.identity
-        shakeHands(opened, identity, this.protocol, this.db, (report) => {
-          this.#shaken(opened, isShared, generation, report)
-        })
-      },
-      closed: this.#observer.closed,
-      idle: this.#observer.idle,
-    })
-    this.#opening.set(connection, isShared)
-  }
-
-  #shaken(connection: BackendConnection, isShared: boolean, generation: number, report: HandshakeReport): void {
-    if (report.result === HandshakeResult.Lost) return
-    const isUsable = this.#home.accepts(report)
-    if (!isUsable || generation !== this.#home.generation || !this.#home.isServing) {
-      if (report.result === HandshakeResult.Refused && !this.#isOwnLogin(report.evidence))
-        this.#refused(report.evidence)
-      if (!isUsable && report.hello !== null) this.#home.suspect(report.evidence || 'its role is master')
-      connection.destroy(report.evidence || 'generation is over')
-      return
-    }
-    this.#opening.delete(connection)
-    this.#backoff.reset()
-    connection.state = ConnectionState.Ready
-    connection.generation = generation
-    if (report.hello !== null) this.hello = report.hello
+  #ready(connection: BackendConnection, isShared: boolean, hello: Buffer | null): void {
+    if (hello !== null) this.hello = hello
     if (!isShared) {
       this.adopt(connection)
       return
@@ -284,14 +232,8 @@ export class Pool {
     for (const waiter of waiters) waiter.sharedReady()
   }
 
-  /** While credentials are rotated the server may not know ours for a while: clients wait, they have nothing to do with it. */
-  #isOwnLogin(evidence: string): boolean {
-    return this.identity.key === OWN_IDENTITY && /^(WRONGPASS|NOAUTH|ERR AUTH)/.test(evidence)
-  }
-
   /** The server's own error goes to everybody who waits for this pool. */
-  #refused(evidence: string): void {
-    const error = Buffer.from(`-${evidence}\r\n`, 'latin1')
+  #refused(error: Buffer): void {
     const waiters = new Set<PoolWaiter>([...this.#sharedWaiters, ...this.#pinWaiters])
     this.#sharedWaiters.clear()
     this.#pinWaiters.clear()
@@ -303,19 +245,9 @@ export class Pool {
     remove(this.#idle, connection)
     const holder = this.#lent.get(connection)
     this.#lent.delete(connection)
-    if (this.#opening.delete(connection)) this.#retryLater()
-    else if (this.#home.isServing && reason !== 'idle' && reason !== 'retired') this.#openWanted()
-    holder?.pinLost(connection)
-  }
-
-  #retryLater(): void {
-    if (this.#isRetryPlanned || this.isClosed) return
-    this.#isRetryPlanned = true
-    this.#context.runtime.after(this.#backoff.next(), () => {
-      this.#isRetryPlanned = false
+    if (!this.#opener.closed(connection) && this.#home.isServing && reason !== 'idle' && reason !== 'retired')
       this.#openWanted()
-      this.#context.turn.settle()
-    })
+    holder?.pinLost(connection)
   }
 }
 
