@@ -1,4 +1,8 @@
-// The process: environment to configuration, signals to drain, and the exit code. Nothing else ends the process.
+// The process: environment to configuration, signals to drain, and the exit code. Nothing but this and its signals ends the process.
+
+// Before all else, and apart from the imports that are kept in order: a signal that comes while they load has to find its handler.
+import './signals.ts'
+
 import { setFlagsFromString } from 'node:v8'
 import { startApp } from './app.ts'
 import { describeConfigError } from './config/read-settings.ts'
@@ -6,6 +10,7 @@ import { unreadableFiles } from './config/unreadable-files.ts'
 import { helpText, parseConfig } from './config.ts'
 import { createLog } from './operations/log.ts'
 import { nodeRuntime } from './runtime/node-runtime.ts'
+import { onStopSignal } from './signals.ts'
 import { version } from './version.ts'
 
 /** EX_USAGE of sysexits.h: the command was used incorrectly, trying again will not help. */
@@ -35,18 +40,14 @@ async function main(): Promise<void> {
   const log = createLog(config.logLevel, config.logFormat)
   for (const warning of warnings) log.warn({}, warning)
   const app = startApp({ config, runtime: nodeRuntime, log })
-  const stop = (signal: string) => {
+  onStopSignal((signal) => {
     log.info({ signal }, 'stopping: clients are served until they are done')
-    process.removeAllListeners('SIGTERM')
-    process.removeAllListeners('SIGINT')
-    for (const again of ['SIGTERM', 'SIGINT']) process.on(again, () => app.hasten())
+    onStopSignal(() => app.hasten())
     app.drain().then(() => {
       log.info({}, 'stopped')
       process.exit(0)
     })
-  }
-  process.on('SIGTERM', stop)
-  process.on('SIGINT', stop)
+  })
   process.on('uncaughtException', (error) => {
     log.fatal({ error: error.stack }, 'unexpected error, the process ends')
     process.exit(FAILED)

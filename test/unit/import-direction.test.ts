@@ -35,6 +35,12 @@ describe('imports', () => {
   })
 })
 
+it('main.ts catches signals before it loads anything else', () => {
+  expect(importsOf('signals.ts')).toEqual([])
+  const [first] = /^import .*/m.exec(readFileSync('src/main.ts', 'utf8')) ?? []
+  expect(first).toBe("import './signals.ts'")
+})
+
 describe('ARCHITECTURE.md', () => {
   const text = readFileSync('ARCHITECTURE.md', 'utf8')
   const names = [...new Set([...text.matchAll(/`((?:src|test)\/[^`\s]*)`/g)].map((match) => match[1]!))]
