@@ -14,6 +14,7 @@ import { kindsWithout } from './command/classify.ts'
 import { builtInEntries, CommandTable } from './command/table.ts'
 import type { ServiceName } from './config/service-name.ts'
 import type { Config } from './config.ts'
+import type { Pod } from './discovery/pod.ts'
 import { ServiceWatch } from './discovery/service-watch.ts'
 import { Drain } from './operations/drain.ts'
 import type { Log } from './operations/log.ts'
@@ -42,12 +43,14 @@ export interface AppOptions {
   readonly log: Log
   /** In place of Kubernetes, for simulations. */
   readonly discover?: Discover
+  /** In place of the pod that this runs in, for tests. */
+  readonly pod?: Pod | undefined
 }
 
 /** How often connections to the backend are looked after, in ms. */
 const TEND_MS = 1000
 
-export function startApp({ config, runtime, log, discover }: AppOptions): App {
+export function startApp({ config, runtime, log, discover, pod }: AppOptions): App {
   const turn = new Turn(runtime)
   const credentials = new Credentials(config, runtime, log)
   const context: BackendContext = {
@@ -94,7 +97,7 @@ export function startApp({ config, runtime, log, discover }: AppOptions): App {
   }
 
   function followService(service: ServiceName): ServiceWatch {
-    const watch = new ServiceWatch(config, service, runtime, log, follow)
+    const watch = new ServiceWatch(config, service, runtime, log, follow, pod)
     void watch.run()
     return watch
   }

@@ -1,6 +1,5 @@
 // Talks to the API server: one request per connection, credentials read anew for each, so that rotated ones are simply used.
 // HTTPS is loaded with the first request: a proxy without a Service has no use for its memory.
-import { readFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import type { RequestOptions } from 'node:https'
 
@@ -27,8 +26,6 @@ export class ApiError extends Error {
   }
 }
 
-/** Named so by Kubernetes in every pod. */
-const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount'
 const CONNECT_TIMEOUT_MS = 5000
 /** A list that takes longer is asked for again. */
 const ANSWER_TIMEOUT_MS = 30_000
@@ -36,30 +33,6 @@ const ANSWER_TIMEOUT_MS = 30_000
 const KEEPALIVE_MS = 15_000
 /** An EndpointSlice with the 1000 endpoints it may have takes 0.5 MB. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
-
-/** Inside a pod: the service account's token and CA. Undefined outside. */
-export function inClusterAccess(environment: Readonly<Record<string, string | undefined>>): ReadAccess | undefined {
-  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = environment
-  if (!host || !port) return undefined
-  const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`
-  return async () => ({
-    server,
-    options: {
-      ca: readFileSync(`${SERVICE_ACCOUNT}/ca.crt`),
-      headers: { authorization: `Bearer ${readFileSync(`${SERVICE_ACCOUNT}/token`, 'utf8').trim()}` },
-    },
-  })
-}
-
-/** The namespace of this pod; undefined outside of one. */
-export function ownNamespace(): string | undefined {
-  try {
-    return readFileSync(`${SERVICE_ACCOUNT}/namespace`, 'utf8').trim()
-  } catch {
-    // No file, no pod.
-    return undefined
-  }
-}
 
 export class KubernetesApi {
   readonly #access: ReadAccess
@@ -86,11 +59,13 @@ export class KubernetesApi {
     response.setEncoding('utf8')
     for await (const chunk of response as AsyncIterable<string>) {
       heard()
-      rest += chunk
+      const [first = '', ...more] = chunk.split('\n')
+      rest += first
       if (rest.length > MAX_ANSWER_BYTES) throw new Error('a line of the watch is too long')
-      const lines = rest.split('\n')
-      rest = lines.pop()!
-      yield* lines
+      for (const line of more) {
+        yield rest
+        rest = line
+      }
     }
   }
 

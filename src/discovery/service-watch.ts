@@ -4,13 +4,15 @@ import type { ServiceName } from '../config/service-name.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../operations/log.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import type { Endpoint } from '../topology/endpoint.ts'
+import type { ServiceEndpoint } from '../topology/endpoint.ts'
 import { type EndpointSlice, endpointsOf } from '../topology/endpoint-slices.ts'
-import { inClusterAccess, KubernetesApi, ownNamespace, type ReadAccess } from './kubernetes-api.ts'
+import { countByState, type DiscoveryStatus, noLists, noWatchRestarts } from './discovery-status.ts'
+import { KubernetesApi, type ReadAccess } from './kubernetes-api.ts'
+import { clusterDomain, inClusterAccess, ownNamespace, type Pod, thisPod } from './pod.ts'
 import { Reflector } from './reflector.ts'
+import { RetryPause } from './retry-pause.ts'
 import { ServiceDns } from './service-dns.ts'
 
-const REDIS_PORT = 6379
 /** A log line quotes so many servers. */
 const QUOTED_SERVERS = 16
 
@@ -19,36 +21,48 @@ export class ServiceWatch {
   readonly #runtime: Runtime
   readonly #log: Log
   readonly #service: ServiceName
-  readonly #follow: (endpoints: readonly Endpoint[]) => void
+  readonly #follow: (endpoints: readonly ServiceEndpoint[]) => void
+  readonly #pod: Pod
+  readonly #abort = new AbortController()
   #namespace = ''
   #reflector: Reflector | null = null
   #dns: ServiceDns | null = null
+  #endpoints: readonly ServiceEndpoint[] = []
   /** As logged last. */
   #servers: readonly string[] | null = null
   /** What the API server could not be asked for, as logged last; '' while all is well. */
   #trouble = ''
-  #isListed = false
-  #isStopped = false
+  #source: DiscoveryStatus['source'] = 'none yet'
+  #isUp = false
+  /** In ms since 1970. */
+  #since: number
+  /** When DNS answered last, in the runtime's ms. */
+  #answeredAt: number | undefined
 
-  /** @param follow is told all endpoints, after each change; an empty list is told as well. */
+  /**
+   * @param follow is told all endpoints, after each change; an empty list is told as well.
+   * @param pod what this runs in, for tests.
+   */
   constructor(
     config: Config,
     service: ServiceName,
     runtime: Runtime,
     log: Log,
-    follow: (endpoints: readonly Endpoint[]) => void,
+    follow: (endpoints: readonly ServiceEndpoint[]) => void,
+    pod: Pod = thisPod,
   ) {
     this.#config = config
     this.#service = service
     this.#runtime = runtime
     this.#log = log
     this.#follow = follow
+    this.#pod = pod
+    this.#since = runtime.wallClock()
   }
 
   /** Runs until {@link stop}; never rejects. */
   async run(): Promise<void> {
     const access = await this.#access()
-    if (this.#isStopped) return
     if (access === undefined) return
     const { service } = this.#service
     this.#reflector = new Reflector(new KubernetesApi(access), this.#runtime, this.#namespace, service, {
@@ -60,38 +74,71 @@ export class ServiceWatch {
   }
 
   stop(): void {
-    this.#isStopped = true
+    this.#abort.abort()
     this.#reflector?.stop()
     this.#dns?.stop()
   }
 
-  async #access(): Promise<ReadAccess | undefined> {
-    const { KUBECONFIG } = process.env
-    const inCluster = KUBECONFIG ? undefined : inClusterAccess(process.env)
-    try {
-      const outside = inCluster === undefined ? (await import('./kubeconfig.ts')).kubeconfigAccess() : undefined
-      this.#namespace = this.#service.namespace ?? ownNamespace() ?? outside?.namespace ?? 'default'
-      return inCluster ?? outside!.access
-    } catch (error) {
-      this.#namespace = this.#service.namespace ?? 'default'
-      this.#failed(0, `no access to Kubernetes: ${error instanceof Error ? error.message : String(error)}`)
-      return undefined
+  /** For metrics. */
+  get status(): DiscoveryStatus {
+    const provenAt = this.#source === 'dns' ? this.#answeredAt : this.#reflector?.provenAt
+    return {
+      source: this.#source,
+      isUp: this.#isUp,
+      since: this.#since,
+      snapshotAgeMs: provenAt === undefined ? undefined : this.#runtime.now() - provenAt,
+      lastEventAt: this.#reflector?.lastEventAt,
+      lists: { ...(this.#reflector?.lists ?? noLists) },
+      watchRestarts: { ...(this.#reflector?.watchRestarts ?? noWatchRestarts) },
+      endpoints: countByState(this.#endpoints),
     }
+  }
+
+  /** Tries until there is one. @returns undefined when it was stopped before. */
+  async #access(): Promise<ReadAccess | undefined> {
+    const { signal } = this.#abort
+    const inCluster = this.#pod.environment.KUBECONFIG ? undefined : inClusterAccess(this.#pod)
+    const namespace = this.#service.namespace ?? ownNamespace(this.#pod)
+    this.#namespace = namespace ?? 'default'
+    if (inCluster !== undefined) return inCluster
+    const retry = new RetryPause(this.#runtime, signal)
+    while (!signal.aborted) {
+      try {
+        const outside = (await import('./kubeconfig.ts')).kubeconfigAccess()
+        if (signal.aborted) return undefined
+        this.#namespace = namespace ?? outside.namespace ?? 'default'
+        // It was asked for a name in a namespace that may be another.
+        this.#dns?.stop()
+        this.#dns = null
+        return outside.access
+      } catch (error) {
+        this.#failed(0, error instanceof Error ? error.message : String(error))
+        await retry.wait(retry.next().ms)
+      }
+    }
+    return undefined
+  }
+
+  #enter(source: DiscoveryStatus['source'], isUp: boolean): void {
+    if (source !== this.#source || isUp !== this.#isUp) this.#since = this.#runtime.wallClock()
+    this.#source = source
+    this.#isUp = isUp
   }
 
   #works(): void {
     if (this.#trouble !== '') this.#log.info({ service: this.#name }, 'the API server answers, its watch is in use')
     this.#trouble = ''
+    this.#enter('endpointslices', true)
   }
 
   #changed(slices: readonly EndpointSlice[]): void {
-    this.#isListed = true
+    this.#enter('endpointslices', true)
     this.#dns?.stop()
     this.#dns = null
     this.#publish(endpointsOf(slices, this.#service.port, this.#config.backendTls), 'endpoint slices')
   }
 
-  #publish(endpoints: readonly Endpoint[], source: string): void {
+  #publish(endpoints: readonly ServiceEndpoint[], source: string): void {
     const servers = endpoints.map(({ host, port }) => `${host}:${port}`)
     if (servers.join() !== this.#servers?.join()) {
       const known = this.#servers ?? []
@@ -103,28 +150,39 @@ export class ServiceWatch {
       else
         this.#log.warn(facts, 'the Service has no endpoints with a port of Redis; servers known so far are still asked')
     }
+    this.#endpoints = endpoints
     this.#follow(endpoints)
   }
 
   #failed(status: number, message: string): void {
+    const isListed = this.#source === 'endpointslices'
     // Texts differ from one attempt to the next; what an operator has to do does not.
     const trouble = String(status)
     if (trouble !== this.#trouble) {
       this.#trouble = trouble
       const facts = { service: this.#name, status, problem: message, create: status === 403 ? this.#role : undefined }
-      this.#log.warn(
-        facts,
-        `the API server cannot be asked; ${this.#isListed ? 'servers known so far stay' : 'DNS is used'}`,
-      )
+      this.#log.warn(facts, `the API server cannot be asked; ${isListed ? 'servers known so far stay' : 'DNS is used'}`)
     }
-    if (this.#isListed || this.#dns !== null || this.#isStopped) return
+    if (isListed) this.#enter('endpointslices', false)
+    else if (!this.#abort.signal.aborted) this.#askDns()
+  }
+
+  #askDns(): void {
+    if (this.#dns !== null) return
     const { service, port } = this.#service
-    this.#dns = new ServiceDns(this.#runtime, `${service}.${this.#namespace}.svc`, (hosts) => {
-      const number = typeof port === 'number' ? port : REDIS_PORT
-      this.#publish(
-        hosts.map((host) => ({ host, port: number, uid: '', zone: undefined })),
-        'DNS',
-      )
+    const host = `${service}.${this.#namespace}.svc.${clusterDomain(this.#pod)}`
+    this.#dns = new ServiceDns(this.#runtime, this.#pod.makeNameServer(), host, port, {
+      changed: (hosts, number) => {
+        const pod = { port: number, uid: '', zone: undefined, state: 'serving' as const }
+        this.#publish(
+          hosts.map((host) => ({ host, ...pod })),
+          'DNS',
+        )
+      },
+      asked: (isAnswered) => {
+        if (isAnswered) this.#answeredAt = this.#runtime.now()
+        if (isAnswered || this.#source === 'dns') this.#enter('dns', isAnswered)
+      },
     })
     void this.#dns.start()
   }
@@ -138,7 +196,7 @@ export class ServiceWatch {
     const name = 'rusteze-discovery'
     return (
       `kubectl -n ${this.#namespace} create role ${name} --verb=list,watch --resource=endpointslices.discovery.k8s.io && ` +
-      `kubectl -n ${this.#namespace} create rolebinding ${name} --role=${name} --group=system:serviceaccounts:${ownNamespace() ?? '<namespace of the application>'}`
+      `kubectl -n ${this.#namespace} create rolebinding ${name} --role=${name} --group=system:serviceaccounts:${ownNamespace(this.#pod) ?? '<namespace of the application>'}`
     )
   }
 }

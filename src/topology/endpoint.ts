@@ -7,3 +7,11 @@ export interface Endpoint {
   readonly uid: string
   readonly zone: string | undefined
 }
+
+/** What Kubernetes says of a pod: ready, ready until it has ended, or not ready. */
+export type EndpointState = 'serving' | 'terminating' | 'notServing'
+
+/** One of a Service. Its state is for those who count: a pod that terminates may still be the primary, one that is not ready may be about to become it. */
+export interface ServiceEndpoint extends Endpoint {
+  readonly state: EndpointState
+}

@@ -184,6 +184,13 @@ test('ends with what the server has, in bounded calls, and says nothing more onc
       // Fifty minutes at one call a second would be 3000.
       expect(server.calls).toBeLessThan(600)
 
+      // Each call is counted once, by how it ended; one may not have ended yet.
+      const counts = [...Object.values(reflector.lists), ...Object.values(reflector.watchRestarts)]
+      expect([0, 1]).toContain(server.calls - counts.reduce((sum, count) => sum + count))
+      expect(reflector.lists.ok).toBeGreaterThan(0)
+      // While the watch stands it is proven by bookmarks, or else by the next list.
+      expect(clock.nowMs - reflector.provenAt!).toBeLessThan(16 * 60_000)
+
       reflector.stop()
       const [saidChanges, saidFailures] = [known, failures]
       server.change()

@@ -75,10 +75,19 @@ export class KubernetesApiServer {
     await this.#keeper.end()
   }
 
-  /** Writes a kubeconfig and gives its path. */
-  kubeconfig(user: 'admin' | 'app'): string {
-    const path = join(this.#directory, `kubeconfig-${user}`)
-    const cluster = { server: this.#server, 'certificate-authority': this.#certificate }
+  get port(): number {
+    return this.#port
+  }
+
+  /** Of its certificate. */
+  get certificate(): Buffer {
+    return readFileSync(this.#certificate)
+  }
+
+  /** Writes a kubeconfig and gives its path. @param port of a link to the API server, where there is one. */
+  kubeconfig(user: 'admin' | 'app', port = this.#port): string {
+    const path = join(this.#directory, `kubeconfig-${user}-${port}`)
+    const cluster = { server: `https://127.0.0.1:${port}`, 'certificate-authority': this.#certificate }
     const config = {
       apiVersion: 'v1',
       kind: 'Config',

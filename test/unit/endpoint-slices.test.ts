@@ -1,6 +1,6 @@
 // Which servers the EndpointSlices of a Service name, and on which port.
 import { describe, expect, test } from 'vitest'
-import { type EndpointSlice, endpointsOf } from '../../src/topology/endpoint-slices.ts'
+import { type EndpointSlice, endpointsOf, isEndpointSlice } from '../../src/topology/endpoint-slices.ts'
 
 function slice(ports: NonNullable<EndpointSlice['ports']>, ...hosts: string[]): EndpointSlice {
   return {
@@ -77,6 +77,7 @@ describe('the port', () => {
     expect(places([slice(ports, 'a')], 'mine')).toEqual(['a:7000'])
     expect(places([slice(ports, 'a')], 'other')).toEqual([])
     expect(places([slice(ports, 'a')], 7001)).toEqual(['a:7001'])
+    expect(places([slice([{ name: 'mine', port: null }], 'a')], 'mine')).toEqual(['a:6379'])
   })
 })
 
@@ -106,10 +107,50 @@ describe('the servers', () => {
     expect(places([])).toEqual([])
   })
 
+  test.each([
+    [undefined, 'serving'],
+    [null, 'serving'],
+    [{}, 'serving'],
+    [{ ready: false }, 'notServing'],
+    [{ ready: null, serving: null, terminating: null }, 'serving'],
+    [{ ready: false, serving: true, terminating: true }, 'terminating'],
+    // As publishNotReadyAddresses makes them.
+    [{ ready: true, serving: false, terminating: false }, 'notServing'],
+    [{ ready: true, serving: true, terminating: true }, 'terminating'],
+    [{ ready: true, serving: false, terminating: true }, 'notServing'],
+  ])('the conditions %j mean %s, and are no reason to leave one out', (conditions, state) => {
+    const endpoints = [{ addresses: ['10.0.0.1'], ...(conditions !== undefined && { conditions }) }]
+    expect(endpointsOf([{ ...slice(redis), endpoints }], undefined, false)).toMatchObject([{ host: '10.0.0.1', state }])
+  })
+
+  test('of an address in several slices the better state counts, whatever their order', () => {
+    const of = (name: string, uid: string, conditions: object) => ({
+      ...slice(redis),
+      metadata: { name },
+      endpoints: [{ addresses: ['10.0.0.1'], targetRef: { uid }, conditions }],
+    })
+    const slices = [
+      of('a', 'old', { serving: false }),
+      of('b', 'ending', { serving: true, terminating: true }),
+      of('d', 'other', { serving: true }),
+      of('c', 'new', { serving: true }),
+    ]
+    for (const each of [slices, slices.toReversed(), slices.toSorted((one, other) => (one > other ? -1 : 1))]) {
+      expect(endpointsOf(each, undefined, false)).toMatchObject([{ uid: 'new', state: 'serving' }])
+    }
+  })
+
+  test('a port that is none makes it no slice', () => {
+    for (const port of [0, 65_536, -1, 1.5, '6379', {}]) {
+      expect(isEndpointSlice({ metadata: { name: 's' }, ports: [{ name: 'redis', port }] })).toBe(false)
+    }
+    expect(isEndpointSlice({ metadata: { name: 's' }, ports: [{ port: null }, {}] })).toBe(true)
+  })
+
   test('zone and pod are kept', () => {
     const endpoints = [{ addresses: ['10.0.0.1', '10.0.0.9'], targetRef: { uid: 'u' }, zone: 'z' }]
     expect(endpointsOf([{ ...slice(redis), endpoints }], undefined, false)).toEqual([
-      { host: '10.0.0.1', port: 6379, uid: 'u', zone: 'z' },
+      { host: '10.0.0.1', port: 6379, uid: 'u', zone: 'z', state: 'serving' },
     ])
   })
 })
