@@ -45,12 +45,14 @@ export interface AppOptions {
   readonly discover?: Discover
   /** In place of the pod that this runs in, for tests. */
   readonly pod?: Pod | undefined
+  /** Likewise: where the label of the primary is. */
+  readonly discoverPrimary?: Discover
 }
 
 /** How often connections to the backend are looked after, in ms. */
 const TEND_MS = 1000
 
-export function startApp({ config, runtime, log, discover, pod }: AppOptions): App {
+export function startApp({ config, runtime, log, discover, discoverPrimary, pod }: AppOptions): App {
   const turn = new Turn(runtime)
   const credentials = new Credentials(config, runtime, log)
   const context: BackendContext = {
@@ -59,6 +61,7 @@ export function startApp({ config, runtime, log, discover, pod }: AppOptions): A
     turn,
     log,
     ownIdentity: credentials.ownIdentity,
+    sentinelPassword: credentials.sentinelPassword,
     tls: credentials.tls,
   }
   const kindOf = kindsWithout(config.deny)
@@ -88,15 +91,22 @@ export function startApp({ config, runtime, log, discover, pod }: AppOptions): A
   const manager = new ConnectionManager(services, clients, ceiling, () => table.want())
   const tending = runtime.every(TEND_MS, () => shard.tend(runtime.now()))
 
-  const discovery = discover?.(follow) ?? (config.service && followService(config.service))
+  const discovery = discover?.(follow) ?? (config.service && followService(config.service, follow))
+  const { primaryService } = config
+  const labels = discoverPrimary?.(label) ?? (primaryService && followService(primaryService, label))
   if (discovery === undefined) shard.follow(config.backends.map((address) => ({ address, uid: '', zone: undefined })))
 
   function follow(endpoints: readonly Endpoint[]): void {
-    shard.follow(endpoints.map(({ host, port, uid, zone }) => ({ address: { host, port }, uid, zone })))
+    shard.follow(endpoints.map(({ host, port, ...rest }) => ({ address: { host, port }, ...rest })))
     turn.settle()
   }
 
-  function followService(service: ServiceName): ServiceWatch {
+  function label(endpoints: readonly Endpoint[]): void {
+    shard.label(endpoints, primaryService ? `the Service ${primaryService.service}` : 'a label')
+    turn.settle()
+  }
+
+  function followService(service: ServiceName, follow: (endpoints: readonly Endpoint[]) => void): ServiceWatch {
     const watch = new ServiceWatch(config, service, runtime, log, follow, pod)
     void watch.run()
     return watch
@@ -115,6 +125,7 @@ export function startApp({ config, runtime, log, discover, pod }: AppOptions): A
           manager.closeAll()
           tending.cancel()
           discovery?.stop()
+          labels?.stop()
           hold.close()
           shard.close()
           credentials.close()

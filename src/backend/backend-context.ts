@@ -13,6 +13,8 @@ export interface BackendContext {
   readonly config: Config
   /** The proxy's own credentials as they are now; files are read again when they change. */
   readonly ownIdentity: () => Identity
+  /** What Sentinels may ask for; undefined when there is none. */
+  readonly sentinelPassword: () => string | undefined
   /** Certificates as they are now; undefined without TLS. */
   readonly tls: () => TlsOptions | undefined
 }

@@ -22,6 +22,7 @@ export class Credentials {
       config.backendUsernameFile,
       config.backendPasswordFile,
       config.clientPasswordFile,
+      config.sentinelPasswordFile,
       config.backendTlsCaFile,
       config.backendTlsCertFile,
       config.backendTlsKeyFile,
@@ -38,6 +39,11 @@ export class Credentials {
   })
 
   readonly clientPassword = (): string | undefined => this.#secret(this.#config.clientPasswordFile)
+
+  readonly sentinelPassword = (): string | undefined => {
+    const { username, password } = this.ownIdentity()
+    return this.#secret(this.#config.sentinelPasswordFile) ?? (username === undefined ? password : undefined)
+  }
 
   readonly tls = (): TlsOptions | undefined => {
     const config = this.#config

@@ -1,11 +1,11 @@
 // Watches all servers of a shard and says which of them is the primary: one prober each, and a judgement over what they answer.
 import type { Address } from '../runtime/runtime.ts'
-import { judgePrimary, type Node } from '../topology/primary.ts'
-import type { Replication } from '../topology/replication.ts'
+import type { Hint } from '../topology/hint.ts'
+import { type Judgement, judgePrimary } from '../topology/primary.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import { addressText, type BackendContext } from './backend-context.ts'
 import { type HandshakeReport, HandshakeResult } from './handshake.ts'
-import { Prober } from './prober.ts'
+import { type Place, Watched } from './watched.ts'
 
 /** So long is waited for answers of all servers before those that came are judged, in ms. */
 const ANSWERS_MS = 1000
@@ -25,7 +25,12 @@ export interface Verdict {
   readonly servers: Readonly<Record<string, string>> | undefined
   /** The primary before this one answers, and says that it is none any more. */
   readonly isFormerDemoted: boolean
+  /** The primary before this one is no longer among the servers. */
+  readonly isFormerGone: boolean
 }
+
+/** Who gives a hint. Sentinels decide by majority and in a moment; a label follows when its operator looks again. */
+export type HintSource = 'sentinels' | 'label'
 
 export interface PrimaryObserver {
   /** A primary is verified, or confirmed. */
@@ -36,71 +41,8 @@ export interface PrimaryObserver {
   connected(connection: BackendConnection, hello: Buffer): void
   /** A server answered, was lost, is late or new, or is gone. @param primary the accepted one. */
   heard(primary: Watched | null, servers: readonly Watched[]): void
-}
-
-/** Where one server is. */
-export interface Place {
-  readonly address: Address
-  /** Tells a new server at an address from the one that had it before; '' where nothing does. */
-  readonly uid: string
-  readonly zone: string | undefined
-}
-
-/** One server, as it last described itself. */
-export class Watched implements Node {
-  readonly address: Address
-  readonly uid: string
-  readonly zone: string | undefined
-  readonly name: string
-  readonly prober: Prober
-  report: HandshakeReport | null = null
-  replication: Replication | null = null
-  /** In the runtime's ms, as all times here. */
-  reportedAt = 0
-  /** When it was asked for `replication`. */
-  askedAt = 0
-  /** It has not answered for RUSTEZE_REPLY_TIMEOUT. */
-  isLate = false
-  readonly knownSince: number
-  /** Only what was said since the last doubt counts. */
-  isMaster = false
-
-  /** @param judged hears of each answer, @param late of answers that do not come. */
-  constructor(
-    context: BackendContext,
-    { address, uid, zone }: Place,
-    isOneOfMany: () => boolean,
-    judged: (watched: Watched) => void,
-    late: (watched: Watched) => void,
-  ) {
-    this.address = address
-    this.uid = uid
-    this.zone = zone
-    this.knownSince = context.runtime.now()
-    this.name = addressText(address)
-    this.prober = new Prober(context, address, isOneOfMany, {
-      judged: (report, replication, askedAt) => {
-        this.report = report
-        this.isLate = false
-        if (replication !== null) {
-          this.replication = replication
-          this.askedAt = askedAt
-        }
-        this.reportedAt = context.runtime.now()
-        this.isMaster = report.result === HandshakeResult.Ready
-        judged(this)
-      },
-      late: () => {
-        this.isLate = true
-        late(this)
-      },
-    })
-  }
-
-  get saying(): string {
-    if (this.report === null) return 'no answer yet'
-    return this.isMaster ? 'master' : this.report.evidence
-  }
+  /** There is no primary, or there are several masters: a hint may be of use. */
+  hintWanted(): void
 }
 
 export class PrimaryWatch {
@@ -108,6 +50,10 @@ export class PrimaryWatch {
   readonly #observer: PrimaryObserver
   #servers: readonly Watched[] = []
   #accepted: Watched | null = null
+  #acceptedAt = 0
+  readonly #hints = new Map<HintSource, Hint>()
+  /** How the existence of several masters was logged last; '' while there is one at most. */
+  #contest = ''
   /** The accepted primary stands: only a better one or its own word changes that. */
   #isSure = false
   #doubtedAt: number
@@ -149,6 +95,14 @@ export class PrimaryWatch {
       evidence: `${name} is no longer among the servers`,
       hello: null,
     })
+  }
+
+  /** Somebody says who is the primary, or null: says it no longer. */
+  hint(source: HintSource, hint: Hint | null): void {
+    if (hint === null) this.#hints.delete(source)
+    else this.#hints.set(source, hint)
+    const areSeveral = this.#servers.filter(({ isMaster }) => isMaster).length > 1
+    if (areSeveral && (this.#isSure || this.#isComplete)) this.#decide(null)
   }
 
   #watch(place: Place): Watched {
@@ -206,13 +160,36 @@ export class PrimaryWatch {
       return
     }
     if (this.#isSure ? !server.isMaster : !this.#isComplete) return
-    const isEmptyAllowed = this.#context.runtime.now() - this.#doubtedAt >= this.#context.config.emptyPrimaryWaitMs
-    const { primary, reason, isDataMissing } = judgePrimary(this.#servers, this.#accepted, isEmptyAllowed)
+    this.#decide(server)
+  }
+
+  /** @param answered who has just answered. */
+  #decide(answered: Watched | null): void {
+    const judgement = judgePrimary(this.#servers, {
+      accepted: this.#accepted,
+      acceptedAt: this.#acceptedAt,
+      isEmptyAllowed: this.#context.runtime.now() - this.#doubtedAt >= this.#context.config.emptyPrimaryWaitMs,
+      hints: [this.#hints.get('sentinels'), this.#hints.get('label')].filter((hint) => hint !== undefined),
+    })
+    this.#logContest(judgement)
+    const { primary, reason, isDataMissing } = judgement
     if (this.#isSure && (primary === null || primary === this.#accepted)) {
       // None of the others is better: the accepted one stays as long as it says that it is a master.
-      if (server === this.#accepted) this.#accept(server, reason, isDataMissing)
+      if (answered !== null && answered === this.#accepted) this.#accept(answered, reason, isDataMissing)
     } else if (primary !== null) this.#accept(primary as Watched, reason, isDataMissing)
     else this.#refuse({ result: HandshakeResult.NotPrimary, evidence: this.#evidence(reason), hello: null })
+  }
+
+  #logContest({ primary, reason }: Judgement): void {
+    const masters = this.#servers.filter(({ isMaster }) => isMaster).map(({ name }) => name)
+    const chosen = primary?.name ?? 'none'
+    if (masters.length > 1) this.#observer.hintWanted()
+    const contest = masters.length > 1 ? `${masters.toSorted().join()} ${chosen} ${reason}` : ''
+    if (contest === this.#contest) return
+    this.#contest = contest
+    const { log } = this.#context
+    if (contest === '') log.info({ primary: chosen, servers: this.#sayings }, 'no longer several masters')
+    else log.warn({ primary: chosen, reason, servers: this.#sayings }, 'several servers say that they are masters')
   }
 
   /** Every server has answered since the doubt, or is known to be away, or has had its time. */
@@ -227,6 +204,7 @@ export class PrimaryWatch {
   #accept(server: Watched, reason: string, isDataMissing: boolean): void {
     const former = this.#accepted
     const isFormerDemoted = former?.report?.result === HandshakeResult.Replica
+    if (former !== server) this.#acceptedAt = this.#context.runtime.now()
     this.#accepted = server
     this.#isSure = true
     for (const { prober } of this.#servers) prober.calm(prober === server.prober ? 1 : this.#replicaPace)
@@ -242,6 +220,7 @@ export class PrimaryWatch {
       isDataMissing,
       servers: this.#servers.length > 1 ? this.#sayings : undefined,
       isFormerDemoted,
+      isFormerGone: former === null,
     })
   }
 
@@ -252,6 +231,7 @@ export class PrimaryWatch {
 
   #refuse(report: HandshakeReport): void {
     this.hurry()
+    if (this.#servers.length > 1) this.#observer.hintWanted()
     this.#observer.noPrimary(report)
   }
 

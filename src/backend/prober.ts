@@ -1,6 +1,6 @@
 // Watches one server over a connection of its own: is it a loaded primary? Also the way for what must not wait behind other commands.
 import type { Address, Timer } from '../runtime/runtime.ts'
-import { parseReplication, type Replication } from '../topology/replication.ts'
+import { type InfoSections, parseReplication, type Replication } from '../topology/replication.ts'
 import { type BackendConnection, ConnectionState } from './backend-connection.ts'
 import { type BackendContext, openConnection } from './backend-context.ts'
 import { Backoff } from './backoff.ts'
@@ -9,6 +9,7 @@ import { type HandshakeReport, HandshakeResult, judgeRole, shakeHands } from './
 
 /** Pause between probes while a verdict is waited for, in ms. */
 const HURRIED_PROBE_MS = 100
+const NO_SECTIONS: InfoSections = { server: undefined, replication: undefined, keyspace: undefined }
 const LOST: HandshakeReport = { result: HandshakeResult.Lost, evidence: 'connection lost', hello: null }
 
 export interface ProbeObserver {
@@ -145,15 +146,15 @@ export class Prober {
     // Looked after even if no answer comes.
     this.#plan(this.#pause())
     let hello: Buffer | null = null
-    let sections: readonly (string | undefined)[] = []
+    const sections: Record<keyof InfoSections, string | undefined> = { ...NO_SECTIONS }
     ask(connection, ['HELLO'], (reply) => {
       hello = reply
     })
     if (this.#asksReplication()) {
-      for (const section of ['replication', 'keyspace']) {
+      for (const section of ['server', 'replication', 'keyspace'] as const) {
         ask(connection, ['INFO', section], (reply) => {
           const isText = reply !== null && errorText(reply) === undefined
-          sections = [...sections, isText ? reply.latin1Slice() : undefined]
+          sections[section] = isText ? reply.latin1Slice() : undefined
         })
       }
     }
@@ -162,11 +163,7 @@ export class Prober {
       this.#isProbing = false
       this.#aside?.destroy('not needed')
       if (hello === null || pong === null) return
-      const [replication, keyspace] = sections
-      this.#finish(
-        hello[0] === 45 ? this.#unauthenticated(hello) : judgeRole(hello, pong),
-        replication === undefined ? null : parseReplication(replication, keyspace),
-      )
+      this.#finish(hello[0] === 45 ? this.#unauthenticated(hello) : judgeRole(hello, pong), parseReplication(sections))
     })
   }
 

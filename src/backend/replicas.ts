@@ -5,8 +5,8 @@ import type { BackendConnection } from './backend-connection.ts'
 import type { BackendContext } from './backend-context.ts'
 import { HandshakeResult, type Identity } from './handshake.ts'
 import type { SharedWaiter } from './pool.ts'
-import type { Watched } from './primary-watch.ts'
 import { Replica } from './replica.ts'
+import type { Watched } from './watched.ts'
 
 /** Where a run of reads goes. */
 export interface Reading {

@@ -6,8 +6,10 @@ import { addressText, type BackendContext } from './backend-context.ts'
 import { type HandshakeReport, HandshakeResult, type Identity } from './handshake.ts'
 import type { Pool, PoolHome } from './pool.ts'
 import { Pools } from './pools.ts'
-import { type Place, PrimaryWatch, type Verdict } from './primary-watch.ts'
+import { PrimaryWatch, type Verdict } from './primary-watch.ts'
 import { Replicas } from './replicas.ts'
+import { Sentinels } from './sentinels.ts'
+import type { Place } from './watched.ts'
 
 /**
  *     Holding ──verified──▶ Serving(n) ──refusal, connection lost──▶ Suspect ──still primary──▶ Serving(n)
@@ -44,10 +46,13 @@ export class Shard implements PoolHome {
   /** Of the primary accepted last; null before the first one. */
   #address: Address | null = null
   readonly #watch: PrimaryWatch
+  readonly #sentinels: Sentinels
   readonly #pools: Pools
   /** Who may be read from; null where reads go to the primary. */
   readonly replicas: Replicas | null
   readonly #waiters = new Set<ShardWaiter>()
+  /** Which servers were labelled last. */
+  #label = ''
   /** What was logged last, so that the same trouble is one line. */
   #evidence = ''
 
@@ -62,7 +67,9 @@ export class Shard implements PoolHome {
       noPrimary: (report) => this.#noPrimary(report),
       connected,
       heard: (primary, servers) => this.replicas?.update(primary, servers),
+      hintWanted: () => this.#sentinels.hurry(),
     })
+    this.#sentinels = new Sentinels(context, (hint) => this.#watch.hint('sentinels', hint))
   }
 
   /** Of the primary; to be asked only once there was one. */
@@ -78,10 +85,33 @@ export class Shard implements PoolHome {
   /** See {@link PrimaryWatch.follow}. */
   follow(places: readonly Place[]): void {
     this.#watch.follow(places)
+    if (places.length > 0) this.#sentinels.follow(this.#sentinelsAt(places))
+  }
+
+  /** A label says which servers are primaries; a hint, in which nothing but their addresses counts. @param source for the log. */
+  label(addresses: readonly Address[], source: string): void {
+    const names = new Set(addresses.map(addressText))
+    const text = [...names].toSorted().join()
+    // Said again it is no news: when it changed tells whether it lags behind.
+    if (text === this.#label) return
+    this.#label = text
+    this.#watch.hint('label', { source, names, runId: '', givenAt: this.#context.runtime.now() })
+  }
+
+  /** Where there is but one server they have nothing to say. */
+  #sentinelsAt(places: readonly Place[]): readonly Address[] {
+    if (places.length === 1) return []
+    return (
+      this.#context.config.sentinels ??
+      places.flatMap(({ address, sentinelPort }) => {
+        return sentinelPort === undefined || 'path' in address ? [] : [{ host: address.host, port: sentinelPort }]
+      })
+    )
   }
 
   close(): void {
     this.#watch.close()
+    this.#sentinels.close()
     this.replicas?.close()
     for (const pool of this.#pools.all()) pool.close()
   }

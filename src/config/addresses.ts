@@ -6,7 +6,12 @@ export type ListenAddress =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string }
 
-export type BackendAddress = { readonly host: string; readonly port: number } | { readonly path: string }
+export interface TcpAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export type BackendAddress = TcpAddress | { readonly path: string }
 
 /** Linux keeps 108 bytes for the path of a unix socket, the closing NUL among them. */
 const MAX_UNIX_PATH_BYTES = 107
@@ -42,6 +47,23 @@ function parseListenAddresses(text: string): Parsed<readonly ListenAddress[]> {
     addresses.push(Object.freeze('path' in value ? { kind: 'unix', ...value } : { kind: 'tcp', ...value }))
   }
   return { value: Object.freeze(addresses) }
+}
+
+/** `host`, `host:port` and `[v6]:port`, separated by commas. */
+export function tcpAddresses(defaultPort: number): SettingType<readonly TcpAddress[]> {
+  return { name: 'addresses', print: (text) => text, parse: (text) => parseTcpAddresses(text, defaultPort) }
+}
+
+function parseTcpAddresses(text: string, defaultPort: number): Parsed<readonly TcpAddress[]> {
+  const addresses = new Map<string, TcpAddress>()
+  for (const part of text.split(',').map((each) => each.trim())) {
+    const parsed = parseHostAndPort(part, { minPort: 1, defaultPort })
+    if (!('value' in parsed)) return parsed
+    const name = `${parsed.value.host} ${parsed.value.port}`
+    if (addresses.has(name)) return { problem: `it names ${part} twice`, mend: 'Name each address once.' }
+    addresses.set(name, Object.freeze(parsed.value))
+  }
+  return { value: Object.freeze([...addresses.values()]) }
 }
 
 function parseListenTcp(text: string): Parsed<{ host: string; port: number }> {

@@ -15,6 +15,7 @@ export function checkTogether(values: Values, environment: Environment): Finding
   const errors = [
     ...listenErrors(values),
     ...serviceErrors(values, environment),
+    ...hintErrors(values),
     ...credentialErrors(values),
     ...tlsErrors(values, environment),
     ...orderErrors(values, environment),
@@ -62,6 +63,28 @@ function serviceErrors({ service }: Values, environment: Environment): ConfigErr
       mend: 'Remove one of the two; credentials go into RUSTEZE_BACKEND_USERNAME and RUSTEZE_BACKEND_PASSWORD_FILE.',
     },
   ]
+}
+
+/** Settings that say more of something else, and what that is. */
+function hintErrors(values: Values): ConfigError[] {
+  if (values.service !== undefined) return []
+  const useless: ConfigError[] = []
+  if (values.primaryService !== undefined) {
+    useless.push({
+      variable: 'RUSTEZE_PRIMARY_SERVICE',
+      value: values.primaryService.service,
+      problem: 'RUSTEZE_SERVICE, which names all servers, is missing',
+      mend: 'Set RUSTEZE_SERVICE to the Service that leads to primary and replicas; to this one if there is no other.',
+    })
+  }
+  for (const [variable, value] of [
+    ['RUSTEZE_SENTINEL_MASTER', values.sentinelMaster],
+    ['RUSTEZE_SENTINEL_PASSWORD_FILE', values.sentinelPasswordFile],
+  ] as const) {
+    if (value === undefined || values.sentinels !== undefined) continue
+    useless.push({ variable, value, problem: 'no Sentinels are named', mend: 'Set RUSTEZE_SENTINELS, or remove it.' })
+  }
+  return useless
 }
 
 function credentialErrors(values: Values): ConfigError[] {

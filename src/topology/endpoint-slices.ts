@@ -62,6 +62,7 @@ const TLS_PORTS = new Set(['server-tls', 'redis-tls', 'tls', 'tcp-redis-tls'])
 const OTHER_PORTS = /metrics|exporter|bus|sentinel/
 const OTHER_NUMBERS = new Set([9121, 16379, 26379])
 const REDIS_PORT = 6379
+const SENTINEL_PORT = 26379
 
 /**
  * All endpoints, each once, in a stable order, whatever the order of the slices. Conditions are no reason to leave one out.
@@ -78,6 +79,7 @@ export function endpointsOf(
     if (addressType !== 'IPv4' && addressType !== 'IPv6') continue
     const port = portOf(ports ?? [], wanted, isTls)
     if (port === undefined) continue
+    const sentinelPort = sentinelPortOf(ports ?? [], isTls)
     for (const { addresses, conditions, targetRef, zone } of endpoints ?? []) {
       // The addresses of one endpoint are interchangeable.
       const host = addresses?.[0]
@@ -86,7 +88,7 @@ export function endpointsOf(
       if (uid !== '' && (familyOf.get(uid) ?? addressType) !== addressType) continue
       familyOf.set(uid, addressType)
       const key = `${host} ${port}`
-      const endpoint = { host, port, uid, zone, state: stateOf(conditions ?? {}) }
+      const endpoint = { host, port, uid, zone, state: stateOf(conditions ?? {}), sentinelPort }
       const known = found.get(key)
       // On its way from one slice to another, or when its address has passed to another pod, it is in both for a moment.
       if (known === undefined || STATES.indexOf(endpoint.state) < STATES.indexOf(known.state)) found.set(key, endpoint)
@@ -125,4 +127,10 @@ function portOf(ports: readonly SlicePort[], wanted: string | number | undefined
   const chosen = named ?? (second === undefined ? only : numbered)
   if (chosen !== undefined) return chosen.port ?? REDIS_PORT
   return ports.length === 0 ? REDIS_PORT : undefined
+}
+
+function sentinelPortOf(ports: readonly SlicePort[], isTls: boolean): number | undefined {
+  const candidates = ports.filter(({ name, port }) => name?.includes('sentinel') || port === SENTINEL_PORT)
+  const found = candidates.find(({ name }) => name?.includes('tls') === isTls) ?? candidates[0]
+  return found && (found.port ?? SENTINEL_PORT)
 }

@@ -6,6 +6,8 @@ export interface Endpoint {
   /** Tells a new pod at an address from the one that had it before; '' where nothing does. */
   readonly uid: string
   readonly zone: string | undefined
+  /** Where a Sentinel listens beside it; undefined where none does. */
+  readonly sentinelPort?: number | undefined
 }
 
 /** What Kubernetes says of a pod: ready, ready until it has ended, or not ready. */

@@ -1,4 +1,5 @@
 // Decides which of several servers is the primary, from what each says of itself. Never by the highest offset: a primary that was cut off may be ahead.
+import { type Hint, isNamed } from './hint.ts'
 import { isForeign, isPromotedFrom, type Replication } from './replication.ts'
 
 /** What is known of one server. */
@@ -20,11 +21,20 @@ export interface Judgement {
   readonly isDataMissing: boolean
 }
 
-/**
- * @param accepted the node that was the primary until now; null when there was none.
- * @param isEmptyAllowed an empty master may win over data elsewhere: it has been waited for long enough.
- */
-export function judgePrimary(nodes: readonly Node[], accepted: Node | null, isEmptyAllowed: boolean): Judgement {
+/** What is known beside the servers' own words. */
+export interface Circumstances {
+  /** The node that was the primary until now; null when there was none. */
+  readonly accepted: Node | null
+  /** Since when it is the primary, in the runtime's ms. */
+  readonly acceptedAt: number
+  /** An empty master may win over data elsewhere: it has been waited for long enough. */
+  readonly isEmptyAllowed: boolean
+  /** The most trustworthy first. */
+  readonly hints: readonly Hint[]
+}
+
+export function judgePrimary(nodes: readonly Node[], circumstances: Circumstances): Judgement {
+  const { accepted, isEmptyAllowed } = circumstances
   const masters = nodes.filter((node) => node.isMaster)
   if (masters.length === 0) return none('no server says that it is a loaded master')
   const withData = masters.filter((master) => !lacksData(master, nodes))
@@ -32,14 +42,29 @@ export function judgePrimary(nodes: readonly Node[], accepted: Node | null, isEm
   const isDataMissing = withData.length === 0
   const take = (primary: Node, reason: string) => ({ primary, reason, isDataMissing })
   const candidates = isDataMissing ? masters : withData
-  if (candidates.length === 1) return take(candidates[0]!, 'the only master')
+  if (candidates.length === 1) {
+    return take(candidates[0]!, masters.length === 1 ? 'the only master' : 'the only master with data')
+  }
 
   const newest = candidates.filter((one) => !candidates.some((other) => isSucceededBy(one, other)))
   if (newest.length === 1) return take(newest[0]!, 'promoted from the line of the others')
   const followed = mostFollowed(newest, nodes)
   if (followed !== null) return take(followed, 'followed by most replicas')
+  const hinted = hintedAmong(newest, circumstances)
+  if (hinted !== null) return take(hinted.node, `named by ${hinted.source}`)
   if (accepted !== null && newest.includes(accepted)) return take(accepted, 'still a master, as before')
   return none(`several masters, and nothing tells them apart: ${newest.map((node) => node.name).join(', ')}`)
+}
+
+/** The one that a hint alone names. What was said before the accepted one was taken may have lagged behind, and does not speak against it. */
+function hintedAmong(masters: readonly Node[], { accepted, acceptedAt, hints }: Circumstances) {
+  const isAcceptedAmong = accepted !== null && masters.includes(accepted)
+  for (const hint of hints) {
+    const [node, second] = masters.filter((master) => isNamed(hint, master))
+    if (node === undefined || second !== undefined) continue
+    if (node === accepted || !isAcceptedAmong || hint.givenAt > acceptedAt) return { node, source: hint.source }
+  }
+  return null
 }
 
 function none(reason: string): Judgement {

@@ -1,7 +1,9 @@
 // What a server says of its replication: which line of writes it takes part in, and whether it holds data at all.
 
-/** The fields of INFO's sections `replication` and `keyspace` that tell servers apart. */
+/** The fields of INFO's sections `server`, `replication` and `keyspace` that tell servers apart. */
 export interface Replication {
+  /** `run_id`: names the process; '' when the user may not ask. */
+  readonly runId: string
   /** `master_replid`: names the line of writes it takes part in. A promotion or an empty start begins a new one. */
   readonly line: string
   /** `master_replid2`: the line it took part in before it was promoted or restarted. */
@@ -14,20 +16,24 @@ export interface Replication {
   readonly hasData: boolean | undefined
 }
 
-/**
- * @param replication the text of `INFO replication`.
- * @param keyspace the text of `INFO keyspace`; undefined when it could not be had.
- * @returns null when the text names no line of writes.
- */
-export function parseReplication(replication: string, keyspace: string | undefined): Replication | null {
+/** The texts of INFO's sections; undefined where one could not be had. */
+export interface InfoSections {
+  readonly server: string | undefined
+  readonly replication: string | undefined
+  readonly keyspace: string | undefined
+}
+
+/** @returns null when the texts name no line of writes. */
+export function parseReplication({ server = '', replication = '', keyspace }: InfoSections): Replication | null {
   const fields = new Map<string, string>()
-  for (const line of replication.split('\r\n')) {
+  for (const line of `${server}\r\n${replication}`.split('\r\n')) {
     const colon = line.indexOf(':')
     if (colon > 0) fields.set(line.slice(0, colon), line.slice(colon + 1))
   }
   const line = fields.get('master_replid')
   if (line === undefined) return null
   return {
+    runId: fields.get('run_id') ?? '',
     line,
     formerLine: fields.get('master_replid2') ?? '',
     offset: Number(fields.get('slave_repl_offset') ?? fields.get('master_repl_offset')),

@@ -37,8 +37,8 @@ async function startTwoShards(ports: readonly [number, number]) {
   const log = createLog('silent', 'json', { write: () => {} })
   const turn = new Turn(runtime)
   const credentials = new Credentials(config, runtime, log)
-  const { ownIdentity, tls, clientPassword } = credentials
-  const context: BackendContext = { config, runtime, turn, log, ownIdentity, tls }
+  const { ownIdentity, tls, clientPassword, sentinelPassword } = credentials
+  const context: BackendContext = { config, runtime, turn, log, ownIdentity, sentinelPassword, tls }
   const shards = ports.map(() => new Shard(context, () => {}))
   const router: Router = { shards, route: (request) => shards[isSecond(request) ? 1 : 0]! }
   const hold = new Hold(runtime, turn, config)

@@ -1,4 +1,5 @@
 // Settings that say where the servers are and how the proxy logs in there.
+import { tcpAddresses } from '../addresses.ts'
 import { backendLocation } from '../backend-location.ts'
 import { serviceName } from '../service-name.ts'
 import { setting } from '../setting.ts'
@@ -14,6 +15,24 @@ export const backendSettings = {
     sentence:
       'The servers, primary and replicas, separated by commas: host, host:port, [v6]:port, unix:/path, or all in one redis://user:password@host:port,host:port/0 (rediss:// for TLS).',
     reason: 'Where a Redis on the same machine listens.',
+  }),
+  primaryService: setting('PRIMARY_SERVICE', optional(serviceName()), '', {
+    sentence:
+      'A second Service that selects the primary by a label, as charts and operators keep one: a hint where several servers are masters.',
+    reason: 'The servers say themselves who is the primary, and labels follow late.',
+  }),
+  sentinels: setting('SENTINELS', optional(tcpAddresses(26_379)), '', {
+    sentence:
+      'All Sentinels, separated by commas: host, host:port or [v6]:port. What most of them say is a hint where several servers are masters.',
+    reason: 'Those that RUSTEZE_SERVICE names a port for (a name with sentinel in it, or 26379).',
+  }),
+  sentinelMaster: setting('SENTINEL_MASTER', optional(word()), '', {
+    sentence: 'What the Sentinels call these servers, such as mymaster.',
+    reason: 'Only Sentinels that watch several groups of servers leave a doubt.',
+  }),
+  sentinelPasswordFile: setting('SENTINEL_PASSWORD_FILE', optional(filePath()), '', {
+    sentence: 'File with the password of the Sentinels, re-read when it changes.',
+    reason: 'The password of the servers, unless a user goes with it: charts use one for both.',
   }),
   backendUsername: setting('BACKEND_USERNAME', optional(word()), '', {
     sentence: 'User as whom the proxy logs in.',

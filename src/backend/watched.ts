@@ -1,0 +1,74 @@
+// One server as it last described itself, and the prober that asks it.
+import type { Address } from '../runtime/runtime.ts'
+import type { Node } from '../topology/primary.ts'
+import type { Replication } from '../topology/replication.ts'
+import { addressText, type BackendContext } from './backend-context.ts'
+import { type HandshakeReport, HandshakeResult } from './handshake.ts'
+import { Prober } from './prober.ts'
+
+/** Where one server is. */
+export interface Place {
+  readonly address: Address
+  /** Tells a new server at an address from the one that had it before; '' where nothing does. */
+  readonly uid: string
+  readonly zone: string | undefined
+  /** Where a Sentinel listens beside it. */
+  readonly sentinelPort?: number | undefined
+}
+
+/** One server, as it last described itself. */
+export class Watched implements Node {
+  readonly address: Address
+  readonly uid: string
+  readonly zone: string | undefined
+  readonly name: string
+  readonly prober: Prober
+  report: HandshakeReport | null = null
+  replication: Replication | null = null
+  /** In the runtime's ms, as all times here. */
+  reportedAt = 0
+  /** When it was asked for `replication`. */
+  askedAt = 0
+  /** It has not answered for RUSTEZE_REPLY_TIMEOUT. */
+  isLate = false
+  readonly knownSince: number
+  /** Only what was said since the last doubt counts. */
+  isMaster = false
+
+  /** @param judged hears of each answer, @param late of answers that do not come. */
+  constructor(
+    context: BackendContext,
+    { address, uid, zone }: Place,
+    isOneOfMany: () => boolean,
+    judged: (watched: Watched) => void,
+    late: (watched: Watched) => void,
+  ) {
+    this.address = address
+    this.uid = uid
+    this.zone = zone
+    this.knownSince = context.runtime.now()
+    this.name = addressText(address)
+    this.prober = new Prober(context, address, isOneOfMany, {
+      judged: (report, replication, askedAt) => {
+        this.report = report
+        this.isLate = false
+        if (replication !== null) {
+          this.replication = replication
+          this.askedAt = askedAt
+        }
+        this.reportedAt = context.runtime.now()
+        this.isMaster = report.result === HandshakeResult.Ready
+        judged(this)
+      },
+      late: () => {
+        this.isLate = true
+        late(this)
+      },
+    })
+  }
+
+  get saying(): string {
+    if (this.report === null) return 'no answer yet'
+    return this.isMaster ? 'master' : this.report.evidence
+  }
+}
