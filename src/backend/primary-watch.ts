@@ -155,7 +155,9 @@ export class PrimaryWatch {
       return
     }
     if (server.replication === null && server.isMaster) this.#logMissingRight()
-    if (server === this.#accepted && !server.isMaster && (this.#isSure || report.result !== HandshakeResult.Lost)) {
+    // Once all have answered, what they say together decides, and is logged.
+    const isNews = this.#isSure || (report.result !== HandshakeResult.Lost && !this.#isComplete)
+    if (server === this.#accepted && !server.isMaster && isNews) {
       this.#refuse(report)
       return
     }

@@ -135,4 +135,16 @@ describe.each(availableServers())('failover (%s)', (kind) => {
     expect(await direct.ask('CONFIG', 'SET', 'min-replicas-to-write', '0')).toBe(ok)
     expect((await client.readReply()).toString()).toBe(ok)
   })
+
+  test('while nobody is master the log says so once, whatever is asked meanwhile', async () => {
+    await cluster.begin(kind, 3)
+    const client = await cluster.client()
+    expect(await client.ask('SET', 'a', '1')).toBe(ok)
+    const [old, , other] = cluster.servers as [RedisServer, RedisServer, RedisServer]
+    expect(await (await cluster.direct(old)).ask('REPLICAOF', other.host, String(other.port))).toBe(ok)
+    await cluster.proxy.logs(/no server says that it is a loaded master/)
+    const before = cluster.proxy.logLines.length
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    expect(cluster.proxy.logLines.slice(before)).toEqual([])
+  })
 })

@@ -40,7 +40,7 @@ describe.each(availableServers())('Sentinels (%s)', (kind) => {
 
   async function begin(serverArguments: readonly string[], settings: readonly string[] = []) {
     servers = await Promise.all([1, 2].map(() => startRedis({ kind, arguments: serverArguments })))
-    await sentinels.start(kind, 3, settings)
+    await sentinels.start(kind, ['127.0.0.1', '127.0.0.1', '127.0.0.1'], settings)
     return servers as [RedisServer, RedisServer]
   }
 

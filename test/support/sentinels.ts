@@ -17,23 +17,31 @@ export interface Watched {
 
 export class Sentinels {
   readonly addresses: string[] = []
+  /** Of all of them, where each has a host of its own. */
+  port = 0
   readonly #keeper = startKeeper('rusteze-sentinels')
   readonly #clients: RawClient[] = []
 
-  /** @param settings lines of a configuration file, for all of them. */
-  async start(kind: ServerKind, count: number, settings: readonly string[] = []): Promise<void> {
-    for (let index = 0; index < count; index++) {
-      const port = await freePort()
-      const file = join(this.#keeper.directory, `sentinel-${port}.conf`)
-      writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', ...settings, ''].join('\n'))
+  /** @param hosts one for each; on hosts of their own they share a port. @param settings lines of a configuration file, for all of them. */
+  async start(kind: ServerKind, hosts: readonly string[], settings: readonly string[] = []): Promise<void> {
+    const isPortShared = new Set(hosts).size === hosts.length
+    for (const host of hosts) {
+      if (!isPortShared || this.port === 0) this.port = await freePort(host)
+      const { port } = this
+      const file = join(this.#keeper.directory, `sentinel-${host}-${port}.conf`)
+      writeFileSync(file, [`port ${port}`, `bind ${host}`, ...settings, ''].join('\n'))
       const child = spawn(findServer(kind)!, [file, '--sentinel'], { stdio: 'ignore', detached: true })
       const { pid } = child
       if (pid === undefined) throw (await once(child, 'error'))[0]
       this.#keeper.guard(pid)
       child.once('exit', () => this.#keeper.release(pid))
-      this.addresses.push(`127.0.0.1:${port}`)
+      this.addresses.push(`${host}:${port}`)
       this.#clients.push(
-        await waitUntil(() => connect(port), { what: 'a Sentinel listens', timeoutMs: 15_000, intervalMs: 50 }),
+        await waitUntil(() => connect({ host, port }), {
+          what: 'a Sentinel listens',
+          timeoutMs: 15_000,
+          intervalMs: 50,
+        }),
       )
     }
   }

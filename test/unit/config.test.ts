@@ -304,3 +304,21 @@ test('the README shows the settings as they are; node scripts/settings-table.ts 
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   expect(withSettingsTable(readme, settings)).toBe(readme)
 })
+
+test('hints: which Sentinels, and a Service for the label, only where they can be of use', () => {
+  expect(accepted({ RUSTEZE_SENTINELS: 'a, b:1,[::1]' }).config.sentinels).toEqual([
+    { host: 'a', port: 26_379 },
+    { host: 'b', port: 1 },
+    { host: '::1', port: 26_379 },
+  ])
+  expect(problems({ RUSTEZE_SENTINELS: 'a,a:26379' })).toEqual([expect.stringMatching(/it names a:26379 twice/)])
+  expect(problems({ RUSTEZE_SENTINELS: 'a:x' })).toEqual([expect.stringMatching(/its port is not a port number/)])
+  const service = { RUSTEZE_SERVICE: 'redis' }
+  const primary = { RUSTEZE_PRIMARY_SERVICE: 'data/redis-master' }
+  const expected = { namespace: 'data', service: 'redis-master', port: undefined }
+  expect(accepted({ ...service, ...primary }).config.primaryService).toEqual(expected)
+  expect(problems(primary)).toEqual([expect.stringMatching(/RUSTEZE_SERVICE, which names all servers, is missing/)])
+  expect(problems({ RUSTEZE_SENTINEL_MASTER: 'm' })).toEqual([expect.stringMatching(/no Sentinels are named/)])
+  // The Service may name them.
+  expect(accepted({ ...service, RUSTEZE_SENTINEL_MASTER: 'm' }).warnings).toEqual([])
+})

@@ -154,3 +154,22 @@ describe('the servers', () => {
     ])
   })
 })
+
+describe('Sentinels', () => {
+  const data = { name: 'tcp-redis', port: 6379 }
+  const [plain, tls] = [
+    { name: 'tcp-sentinel', port: 5000 },
+    { name: 'sentinel-tls', port: 5001 },
+  ]
+  test.each([
+    ['by the name of their port', [data, plain], false, 5000],
+    ['by its number', [data, { name: 'x', port: 26_379 }], false, 26_379],
+    ['with TLS', [plain, data, tls], true, 5001],
+    ['without TLS', [tls, data, plain], false, 5000],
+    ['nowhere', [data], false, undefined],
+  ] as const)('are found beside the servers %s', (_, ports, isTls, expected) => {
+    const [endpoint] = endpointsOf([slice(ports, '10.0.0.1')], 6379, isTls)
+    expect(endpoint).toMatchObject({ host: '10.0.0.1', port: 6379 })
+    expect(endpoint!.sentinelPort).toBe(expected)
+  })
+})
