@@ -12,6 +12,12 @@ export function noReplica(holdMs: number): string {
 
 export const UNCERTAIN = 'UNCERTAIN backend connection lost; the command may have been executed'
 
+/** The proxy ends before the reply came. */
+export const UNCERTAIN_AT_STOP = 'UNCERTAIN rusteze stops; the command may have been executed'
+
+/** The proxy ends before the whole request could be sent. */
+export const NOT_SENT_AT_STOP = 'MASTERDOWN Link with MASTER is down (rusteze stops; the command did not run)'
+
 /** A request that was only sent in part cannot have run. */
 export const NOT_SENT =
   'MASTERDOWN Link with MASTER is down (rusteze: connection lost before the request was complete; it did not run)'

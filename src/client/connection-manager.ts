@@ -48,8 +48,9 @@ export class ConnectionManager {
     for (const proxy of this.clients.values()) proxy.closeAfterReplies()
   }
 
-  destroyAll(): void {
-    for (const proxy of this.clients.values()) proxy.close('the proxy stops')
+  /** Closes all that are left, and tells them what became of what they asked. */
+  endAll(): void {
+    for (const proxy of this.clients.values()) proxy.ending.byStop()
   }
 
   #accept(stream: Stream): StreamHandler {

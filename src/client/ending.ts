@@ -1,4 +1,7 @@
 // How one client's conversation ends: at once, or after it was sent what it is owed.
+import { Phase } from '../backend/request.ts'
+import { NOT_SENT_AT_STOP, UNCERTAIN_AT_STOP } from '../errors.ts'
+import { errorReply } from '../resp/reply.ts'
 import type { Proxy } from './proxy.ts'
 
 /** How long a client that we closed may take to close its half, in ms. */
@@ -32,6 +35,23 @@ export class Ending {
     services.log.warn({ client: session.id, address: stream.remoteAddress, reason }, 'client closed by the proxy')
     output.flush()
     this.abruptly()
+  }
+
+  /** The proxy stops: the client hears what became of each request without a reply. */
+  byStop(): void {
+    const { replies, config, services } = this.#proxy
+    for (let request = replies.head; request !== null && !request.isReplyBegun; request = replies.head) {
+      // What the server said of it, even if it could have been asked again.
+      if (request.phase === Phase.Held) replies.releaseHeld(request)
+      else if (request.phase === Phase.Queued || this.#proxy.isStreaming(request))
+        replies.answer(request, errorReply(NOT_SENT_AT_STOP))
+      else if (config.uncertain === 'close') break
+      else {
+        services.uncertain(request.command)
+        replies.answer(request, errorReply(UNCERTAIN_AT_STOP))
+      }
+    }
+    this.now('the proxy stops')
   }
 
   /** Ends it now. */

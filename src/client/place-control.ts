@@ -1,7 +1,7 @@
 // Commands that must not wait behind what they are to end, and the containers they belong to.
 import { askFrame } from '../backend/control.ts'
 import { OWN_IDENTITY } from '../backend/handshake.ts'
-import type { Request } from '../backend/request.ts'
+import { Phase, type Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
@@ -40,6 +40,7 @@ export function overControl(
     return false
   }
   lane.queue.shift()
+  request.phase = Phase.Sent
   askFrame(control, Buffer.from(frame), (reply) => {
     if (!lane.isGone) lane.proxy.replies.answer(request, reply ?? errorReply(errors.UNCERTAIN))
   })

@@ -10,7 +10,7 @@ const LAST_REPLIES_MS = 500
 
 /**
  * The listener stays open: an application that is still shutting down may open connections. Clients that have been silent for a
- * while and are owed nothing are closed; all that is left at the deadline is closed after its replies.
+ * while and are owed nothing are closed; all that is left is closed after its replies, and at the deadline it hears which of them will not come.
  */
 export class Drain {
   readonly #runtime: Runtime
@@ -47,7 +47,7 @@ export class Drain {
     const left = this.#startedAt + this.#config.drainMs - now
     if (left <= 0) {
       const remaining = clients.size
-      this.#manager.destroyAll()
+      this.#manager.endAll()
       this.#finish(remaining)
       return
     }

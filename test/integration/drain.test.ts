@@ -85,7 +85,7 @@ describeOnEachServer('SIGTERM', (kind) => {
     expect(await running.exit).toEqual(ended)
   })
 
-  test('whoever is still blocked, in a transaction or listening to MONITOR at RUSTEZE_DRAIN is closed', async () => {
+  test('whoever is in a transaction, listens to MONITOR or is still blocked at RUSTEZE_DRAIN is closed, and the last hears why', async () => {
     const { running, client, stop } = await start({ RUSTEZE_DRAIN: '700ms', RUSTEZE_DRAIN_IDLE: '50ms' })
     const [blocked, inside, monitor] = await Promise.all([client(), client(), client()])
     blocked.send(['BLPOP', 'never', '0'])
@@ -93,23 +93,26 @@ describeOnEachServer('SIGTERM', (kind) => {
     await inside.ask('MULTI')
     await monitor.ask('MONITOR')
     await stop()
-    expect((await blocked.readUntilClose()).length).toBe(0)
+    expect((await blocked.readUntilClose()).toString()).toBe(
+      '-UNCERTAIN rusteze stops; the command may have been executed\r\n',
+    )
     expect((await inside.readUntilClose()).length).toBe(0)
     await monitor.readUntilClose()
     expect(await running.exit).toEqual(ended)
     await stage.blockedClients(0)
   })
 
-  test('with no server at all it ends in time too', async () => {
+  test('with no server at all it ends in time too, and who waits hears that nothing was run', async () => {
     const { running, client, stop } = await start({
       RUSTEZE_BACKENDS: `127.0.0.1:${await freePort()}`,
       RUSTEZE_DRAIN: '800ms',
       RUSTEZE_HOLD: '20s',
     })
     const waiting = await client()
-    waiting.send(['GET', 'x'])
+    for (const key of ['x', 'y']) waiting.send(['GET', key])
     await stop()
-    await waiting.readUntilClose()
+    const error = '-MASTERDOWN Link with MASTER is down (rusteze stops; the command did not run)\r\n'
+    expect((await waiting.readUntilClose()).toString()).toBe(error.repeat(2))
     expect(await running.exit).toEqual(ended)
   })
 

@@ -59,7 +59,7 @@ async function startTwoShards(ports: readonly [number, number]) {
     port: (address as { port: number }).port,
     shards,
     stop() {
-      manager.destroyAll()
+      manager.endAll()
       manager.closeAll()
       hold.close()
       for (const shard of shards) shard.close()

@@ -133,7 +133,10 @@ describe('a drain that begins at any moment', () => {
     await world.pass(1000 + CHECK_MS)
     expect(isDone).toBe(true)
     await world.pass(LAST_SEND_MS)
-    expect(waiting.replies.map(textOf)).toEqual(['before'])
+    expect(waiting.replies.map(textOf)).toEqual([
+      'before',
+      'UNCERTAIN rusteze stops; the command may have been executed',
+    ])
     expect(world.network.open.size).toBe(0)
   })
 })
