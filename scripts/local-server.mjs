@@ -38,12 +38,14 @@ export function serverVersion(binary) {
  * @param {number} options.port
  * @param {string} options.directory where the server works; its own
  * @param {string[]} [options.arguments] added last, so they win
+ * @param {readonly string[]} [options.wrapper] a program with its arguments that becomes the server, such as nsenter
  * @param {import('./keeper.mjs').Keeper} options.keeper ends the server if we cannot
  * @returns {Promise<import('node:child_process').ChildProcess & { pid: number }>} once it accepts connections
  */
-export async function launchServer({ binary, host, port, directory, arguments: more = [], keeper }) {
+export async function launchServer({ binary, host, port, directory, arguments: more = [], wrapper = [], keeper }) {
   const own = ['--bind', host, '--port', String(port), '--dir', directory, '--save', '', '--appendonly', 'no']
-  const child = spawn(binary, [...own, ...more], {
+  const [program, ...args] = [...wrapper, binary, ...own, ...more]
+  const child = spawn(/** @type {string} */ (program), args, {
     cwd: directory,
     stdio: ['ignore', 'pipe', 'pipe'],
     // Ctrl-C goes to the whole group, but a server must outlive the clients that drain.

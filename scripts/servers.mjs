@@ -117,7 +117,7 @@ async function downloadValkey(signal) {
  * @param {string[]} names
  * @param {AbortSignal} [signal]
  */
-async function installDebianPackages(names, signal) {
+export async function installDebianPackages(names, signal) {
   if (!findInPath('apt-get')) throw new SetupError(`this is no Debian: install ${names.join(', ')} yourself`)
   if (process.getuid?.() !== 0) throw new SetupError(`not root: run "apt-get install ${names.join(' ')}" as root`)
   say(`installing ${names.join(', ')} (apt-get)`)

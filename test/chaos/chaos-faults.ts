@@ -2,92 +2,186 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Random } from '../simulator/random.ts'
 import type { Metronome } from './metronome.ts'
-import type { ReplicaSet } from './replica-set.ts'
+import type { Lost, NetworkPlace } from './place.ts'
+import type { Node, ReplicaSet } from './replica-set.ts'
+import type { ServiceApi } from './service.ts'
 
-/** Longest time until somebody is promoted, and until what was broken comes back, in ms. */
+/** Longest time until somebody is promoted, and until what was broken comes back, in ms; most are much shorter. */
 const LONGEST_PAUSE_MS = 1500
+/**
+ * After the last acknowledgement passed a link, the server goes on so long in ms: what it acknowledged reaches its replicas' sockets
+ * even if it was between the two, so that no write is lost by the servers and every missing one is the proxy's fault.
+ */
+const SETTLE_MS = 20
 
 export interface Scene {
   readonly set: ReplicaSet
   readonly metronome: Metronome
   readonly random: Random
+  /** Where the servers are found by a Service. */
+  readonly api: ServiceApi | undefined
 }
 
-/** @returns when there was a primary again, in ms of `performance.now()`; undefined where there was one all the time. */
-export type Fault = (scene: Scene) => Promise<number | undefined>
+/** In ms of `performance.now()`. */
+export interface Outcome {
+  /** When there was a primary again; undefined where there was one all the time. */
+  readonly primaryAt?: number
+  /** When the primary died: what is sent later meets no connection of its. */
+  readonly diedAt?: number
+  /** The fault that came in the middle of another. */
+  readonly within?: FaultName
+}
 
-const pause = ({ random }: Scene) => delay(random.below(LONGEST_PAUSE_MS))
+type Fault = (scene: Scene) => Promise<Outcome>
+
+/** Short ones and long ones, as detection by health checks and people takes. */
+const pause = ({ random }: Scene) => delay(LONGEST_PAUSE_MS * random.between(0, 1) ** 3)
 
 /** As an operator or Sentinel does it: writes are paused, a replica catches up and is promoted, the primary becomes a replica. */
-async function plannedFailover({ set }: Scene): Promise<number> {
+async function plannedFailover({ set }: Scene): Promise<Outcome> {
   await set.say(set.primary, 'FAILOVER')
   await set.findPrimary()
-  return performance.now()
+  return { primaryAt: performance.now() }
 }
 
 /** The primary dies, the best replica is promoted; the dead one comes back empty, first as a master. */
-async function killPrimary(scene: Scene): Promise<number> {
+async function killPrimary(scene: Scene): Promise<Outcome> {
   const { set } = scene
-  const { server, link } = set.primary
-  link.cutAll('reset')
-  await server.kill()
+  const dead = set.primary
+  await dead.place.link.order('refuse')
+  const diedAt = performance.now()
+  await delay(SETTLE_MS)
+  await dead.server.kill()
+  const isReplaced = scene.random.chance(0.5)
   await pause(scene)
+  if (isReplaced) await set.unlist(dead)
   await set.promote(await set.mostCaughtUp())
-  const promotedAt = performance.now()
+  const primaryAt = performance.now()
   await pause(scene)
-  await server.restart({ empty: true })
-  await pause(scene)
-  return promotedAt
+  await comeBack(scene, dead, isReplaced)
+  return { primaryAt, diedAt }
 }
 
 /** The primary stands still, another one is promoted and used; then the first wakes up and still believes that it is the primary. */
-async function stopPrimary(scene: Scene): Promise<number> {
+async function stopPrimary(scene: Scene): Promise<Outcome> {
   const { set, metronome } = scene
-  const { server } = set.primary
+  const { server, place } = set.primary
+  await place.link.order('stall')
+  await delay(SETTLE_MS)
   server.pause()
   await pause(scene)
   await set.promote(await set.mostCaughtUp())
-  const promotedAt = performance.now()
-  await metronome.beatSince(promotedAt)
+  const primaryAt = performance.now()
+  await metronome.beatSince(primaryAt)
   server.resume()
+  await place.link.order('resume')
   await pause(scene)
-  return promotedAt
+  return { primaryAt }
 }
 
-/** The proxy cannot reach the primary, which is well, until another one is promoted. */
-async function partitionPrimary(scene: Scene): Promise<number> {
+/** The proxy cannot reach the primary, or is not reached by it, until another one is promoted; all servers are well. */
+async function cutOffProxy(scene: Scene): Promise<Outcome> {
+  const { place } = scene.set.primary
+  return partition(scene, place, () => place.cutOffProxy(lossOf(scene)))
+}
+
+/** The primary is cut off from everyone, and comes back as a stale one. */
+async function isolatePrimary(scene: Scene): Promise<Outcome> {
+  const place = scene.set.primary.place as NetworkPlace
+  return partition(scene, place, async () => {
+    await place.cutOffProxy('all')
+    await delay(SETTLE_MS)
+    await place.cutOffServers(placesOf(scene.set.replicas), lossOf(scene))
+  })
+}
+
+async function partition(scene: Scene, place: { rejoin(): Promise<void> }, cut: () => Promise<void>): Promise<Outcome> {
   const { set, metronome } = scene
-  const { link } = set.primary
-  link.blackHole()
+  await cut()
   await pause(scene)
   await set.promote(await set.mostCaughtUp())
-  const promotedAt = performance.now()
-  await metronome.beatSince(promotedAt)
-  link.endBlackHole()
+  const primaryAt = performance.now()
+  await metronome.beatSince(primaryAt)
+  await place.rejoin()
   await pause(scene)
-  return promotedAt
+  return { primaryAt }
 }
 
-async function resetConnections({ set }: Scene): Promise<undefined> {
-  set.primary.link.cutAll('reset')
+/** A replica hears nothing of its primary for a while, and is asked for what it has not heard of. */
+async function cutOffReplica(scene: Scene): Promise<Outcome> {
+  const { set, random } = scene
+  const place = random.pick(set.replicas).place as NetworkPlace
+  await place.cutOffServers(placesOf([set.primary]), lossOf(scene))
+  await pause(scene)
+  await pause(scene)
+  await place.rejoin()
+  return {}
+}
+
+async function resetConnections({ set }: Scene): Promise<Outcome> {
+  await set.primary.place.link.order('reset')
+  return {}
 }
 
 /** A replica dies and comes back empty, first as a master. */
-async function loseReplica(scene: Scene): Promise<undefined> {
-  const { server } = scene.random.pick(scene.set.replicas)
-  await server.kill()
+async function loseReplica(scene: Scene): Promise<Outcome> {
+  const { set, random } = scene
+  const dead = random.pick(set.replicas)
+  const isReplaced = random.chance(0.5)
+  await dead.server.kill()
+  if (isReplaced) await set.unlist(dead)
   await pause(scene)
-  await server.restart({ empty: true })
+  await comeBack(scene, dead, isReplaced)
+  return {}
+}
+
+/** The API server is gone while something else happens; sometimes it has no history when it is back. */
+async function apiOutage(scene: Scene): Promise<Outcome> {
+  const { api, random, set } = scene
+  const within = random.pick(faultNames.filter((name) => name !== API_OUTAGE))
+  const outcome = await api!.outage(random.chance(0.5), () => faults[within].befall(scene))
+  await set.list()
+  return { ...outcome, within }
+}
+
+/** As the same container, at once where it was, or as another pod with another address. */
+async function comeBack(scene: Scene, node: Node, isReplaced: boolean): Promise<void> {
+  const { set } = scene
+  if (isReplaced && 'move' in node.place) await (node.place as NetworkPlace).move()
+  await node.place.link.order('accept')
+  await node.server.restart({ empty: true })
+  if (isReplaced) await set.relist(node)
   await pause(scene)
 }
 
+function lossOf({ random }: Scene): Lost {
+  return random.pick(['all', 'all', 'inward', 'outward'])
+}
+
+function placesOf(nodes: readonly Node[]): NetworkPlace[] {
+  return nodes.map(({ place }) => place as NetworkPlace)
+}
+
+const API_OUTAGE = 'API server away, and one of the others'
+
+interface FaultKind {
+  readonly befall: Fault
+  /** What it cannot be without. */
+  readonly needs?: 'network' | 'service'
+  /** Nobody may hear an error, but of a script. */
+  readonly isHarmless?: true
+}
+
 export const faults = {
-  'planned failover': plannedFailover,
-  'primary killed, replica promoted': killPrimary,
-  'primary stopped, replica promoted, stale primary back': stopPrimary,
-  'primary cut off, replica promoted': partitionPrimary,
-  'connections reset': resetConnections,
-  'replica killed': loseReplica,
-} satisfies Readonly<Record<string, Fault>>
+  'planned failover': { befall: plannedFailover, isHarmless: true },
+  'primary killed, replica promoted': { befall: killPrimary },
+  'primary stopped, replica promoted, stale primary back': { befall: stopPrimary },
+  'primary cut off from the proxy, replica promoted': { befall: cutOffProxy },
+  'primary cut off from all, replica promoted, stale primary back': { befall: isolatePrimary, needs: 'network' },
+  'connections reset': { befall: resetConnections },
+  'replica killed': { befall: loseReplica, isHarmless: true },
+  'replica cut off from the primary': { befall: cutOffReplica, needs: 'network', isHarmless: true },
+  [API_OUTAGE]: { befall: apiOutage, needs: 'service' },
+} satisfies Readonly<Record<string, FaultKind>>
 export type FaultName = keyof typeof faults
 export const faultNames = Object.keys(faults) as FaultName[]

@@ -1,49 +1,74 @@
-// Three real servers, one of them the primary, each behind a link that delays replies; and what an operator does to them.
+// Three real servers, one of them the primary, each in its place behind a link; and what happens to them, told to the Service if there is one.
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { crowdServerArguments } from '../faults/crowd.ts'
-import { type FaultLink, startFaultLink } from '../support/fault-link.ts'
 import { connect } from '../support/raw-client.ts'
 import { type RedisServer, type ServerKind, startRedis } from '../support/redis-server.ts'
 import { waitUntil } from '../support/wait-until.ts'
+import type { LinkSettings } from './link.ts'
+import { LoopbackPlace } from './loopback-place.ts'
+import { NamespacePlace } from './namespace-place.ts'
+import { isInOwnNetwork } from './own-network.ts'
+import type { Place } from './place.ts'
+import type { Service } from './service.ts'
 
-/** An acknowledgement that reached a client left the server so long before: by then the replicas' sockets had the write, too. */
-const LEAST_DELAY_MS = 1
 const SERVERS = 3
 const HEAL_MS = 60_000
+/** So long a replica may lag before its connection to the primary is made anew: TCP alone would wait longer after a partition. */
+const LAG_MS = 300
+/** Outside of all networks: no fault is between a server and its operator. */
+const SOCKET = 'operator.sock'
+/** All that the servers need is in memory: whoever comes back after a crash comes back empty. */
+const serverArguments = [
+  ...['--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', '0', '--protected-mode', 'no'],
+  ...['--unixsocket', SOCKET],
+]
 
 export interface Node {
   readonly server: RedisServer
-  readonly link: FaultLink
+  readonly place: Place
+  /** Of its pod. */
+  uid: string
+  /** It is among the endpoints of the Service. */
+  isListed: boolean
 }
 
 export class ReplicaSet {
   readonly nodes: readonly Node[]
+  readonly #service: Service | undefined
   primary: Node
+  #pods = 0
 
-  private constructor(nodes: readonly Node[]) {
+  private constructor(nodes: readonly Node[], service: Service | undefined) {
     this.nodes = nodes
+    this.#service = service
     this.primary = nodes[0]!
+    for (const node of nodes) node.uid = this.#nextUid()
   }
 
-  static async start(kind: ServerKind, seed: number, mostDelayMs: number): Promise<ReplicaSet> {
+  static async start(
+    kind: ServerKind,
+    service: Service | undefined,
+    { seed, delay }: Pick<LinkSettings, 'seed' | 'delay'>,
+  ): Promise<ReplicaSet> {
     const nodes: Node[] = []
     for (let index = 0; index < SERVERS; index++) {
-      const server = await startRedis({
-        kind,
-        arguments: [...crowdServerArguments, '--save', '', '--repl-diskless-sync-delay', '0'],
-      })
-      const link = await startFaultLink({ target: server.port, seed: seed + index })
-      link.delay = { leastMs: LEAST_DELAY_MS, mostMs: Math.max(LEAST_DELAY_MS, mostDelayMs) }
-      nodes.push({ server, link })
+      const settings = { seed: seed + index, delay }
+      const place = isInOwnNetwork ? await NamespacePlace.open(settings) : await LoopbackPlace.open(settings)
+      const { bind, serverPort, wrapper } = place
+      const args = [...crowdServerArguments, ...serverArguments]
+      const server = await startRedis({ kind, arguments: args, host: bind, port: serverPort, wrapper })
+      nodes.push({ server, place, uid: '', isListed: true })
     }
-    const set = new ReplicaSet(nodes)
+    const set = new ReplicaSet(nodes, service)
     await set.heal()
+    await set.list()
     return set
   }
 
-  /** What the proxy is told. */
+  /** What the proxy is told where there is no Service. */
   get addresses(): string {
-    return this.nodes.map(({ link }) => `127.0.0.1:${link.port}`).join(',')
+    return this.nodes.map(nameOf).join(',')
   }
 
   get replicas(): Node[] {
@@ -56,23 +81,22 @@ export class ReplicaSet {
     await this.say(node, 'REPLICAOF', 'NO', 'ONE')
   }
 
-  /** Everyone runs and follows the primary, with all of its data. */
+  /** Everyone runs, is listed and follows the primary, with all of its data. */
   async heal(): Promise<void> {
-    const { host, port } = this.primary.server
-    for (const node of this.replicas) {
-      await this.say(node, 'REPLICAOF', host, String(port))
-      await waitUntil(async () => /master_link_status:up/.test(await this.replication(node)), {
-        what: `${node.server.addr} follows ${host}:${port}`,
-        timeoutMs: HEAL_MS,
-      })
-    }
+    const { host, serverPort } = this.primary.place
+    await Promise.all(
+      this.replicas.map(async (node) => {
+        await this.say(node, 'REPLICAOF', host, String(serverPort))
+        await this.#catchUp(node)
+      }),
+    )
   }
 
   /** The replica that has most of a primary that is gone, once both have applied all that had reached them. */
   async mostCaughtUp(): Promise<Node> {
     let before = ''
     for (;;) {
-      const offsets = await Promise.all(this.replicas.map((node) => this.offset(node)))
+      const offsets = await Promise.all(this.replicas.map((node) => this.#offset(node)))
       if (String(offsets) === before) return this.replicas[offsets.indexOf(Math.max(...offsets))]!
       before = String(offsets)
       await delay(20)
@@ -84,7 +108,7 @@ export class ReplicaSet {
     return waitUntil(
       async () => {
         for (const node of this.replicas) {
-          if (/role:master/.test(await this.replication(node))) {
+          if (/role:master/.test(await this.#replication(node))) {
             this.primary = node
             return node
           }
@@ -95,24 +119,81 @@ export class ReplicaSet {
     )
   }
 
-  async say(node: Node, ...words: string[]): Promise<string> {
-    const client = await connect(node.server.port, HEAL_MS)
+  /** Its pod is gone: its address leads nowhere any more. */
+  async unlist(node: Node): Promise<void> {
+    node.isListed = false
+    await this.list()
+  }
+
+  /** Another pod has taken its place, in what a Service would call another server. */
+  async relist(node: Node): Promise<void> {
+    node.uid = this.#nextUid()
+    node.isListed = true
+    await this.list()
+  }
+
+  /** Makes the Service true to the servers. */
+  async list(): Promise<void> {
+    const listed = this.nodes.filter(({ isListed }) => isListed)
+    await this.#service?.show(listed.map(({ place, uid }) => ({ host: place.host, port: place.port, uid })))
+  }
+
+  async say({ server, place }: Node, ...words: string[]): Promise<string> {
+    const client = await connect({ path: join(server.directory, SOCKET) }, HEAL_MS)
     const reply = await client.ask(...words)
     await client.close()
-    if (reply.startsWith('-')) throw new Error(`${node.server.addr} answered ${words.join(' ')} with ${reply}`)
+    if (reply.startsWith('-')) throw new Error(`${place.host} answered ${words.join(' ')} with ${reply}`)
     return reply
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.nodes.map(({ link }) => link.close()))
     await Promise.all(this.nodes.map(({ server }) => server.stop()))
+    await Promise.all(this.nodes.map(({ place }) => place.close()))
   }
 
-  async replication(node: Node): Promise<string> {
+  /** A connection to the primary past proxy and link. */
+  async direct(): Promise<Awaited<ReturnType<typeof connect>>> {
+    return connect({ path: join(this.primary.server.directory, SOCKET) })
+  }
+
+  /** Waits until a replica has all that the primary has now. */
+  async #catchUp(node: Node): Promise<void> {
+    const offset = await this.#offset(this.primary)
+    const what = `${nameOf(node)} follows ${nameOf(this.primary)}`
+    let hurryAt = performance.now() + LAG_MS
+    await waitUntil(
+      async () => {
+        const replication = await this.#replication(node)
+        const isUp = /master_link_status:up/.test(replication)
+        if (isUp && offsetIn(replication) >= offset) return true
+        if (isUp && performance.now() > hurryAt) {
+          await this.say(node, 'CLIENT', 'KILL', 'TYPE', 'master')
+          hurryAt = performance.now() + 10 * LAG_MS
+        }
+        return false
+      },
+      { what, timeoutMs: HEAL_MS },
+    )
+  }
+
+  async #replication(node: Node): Promise<string> {
     return this.say(node, 'INFO', 'replication')
   }
 
-  private async offset(node: Node): Promise<number> {
-    return Number(/slave_repl_offset:(\d+)/.exec(await this.replication(node))?.[1])
+  async #offset(node: Node): Promise<number> {
+    return offsetIn(await this.#replication(node))
   }
+
+  #nextUid(): string {
+    return `pod-${++this.#pods}`
+  }
+}
+
+function offsetIn(replication: string): number {
+  const [, offset] = /slave_repl_offset:(\d+)/.exec(replication) ?? /master_repl_offset:(\d+)/.exec(replication) ?? []
+  return Number(offset)
+}
+
+function nameOf({ place }: Node): string {
+  return `${place.host}:${place.port}`
 }

@@ -5,13 +5,14 @@
 import { RunningCrowd } from '../faults/crowd.ts'
 import type { PlantName } from '../faults/plants.ts'
 import { seededRandom } from '../simulator/random.ts'
-import { connect } from '../support/raw-client.ts'
 import type { ServerKind } from '../support/redis-server.ts'
-import { type FaultName, faultNames, faults } from './chaos-faults.ts'
+import { type FaultName, faultNames, faults, type Outcome } from './chaos-faults.ts'
 import { cast } from './chaos-roles.ts'
 import { Metronome } from './metronome.ts'
+import { isInOwnNetwork } from './own-network.ts'
 import { startProxyProcess } from './proxy-process.ts'
 import { ReplicaSet } from './replica-set.ts'
+import { Service, type ServiceApi } from './service.ts'
 
 export interface Befallen {
   readonly name: FaultName
@@ -26,6 +27,7 @@ export interface Chapter {
   readonly problems: readonly string[]
   /** Replies that clients were given. */
   readonly replies: number
+  readonly readFrom: string
   readonly log: string
 }
 
@@ -33,47 +35,88 @@ export interface ChapterOptions {
   readonly kind: ServerKind
   readonly seed: number
   readonly faults: number
-  readonly only?: FaultName
+  /** Through which the proxy finds the servers; without it, it is told their addresses. */
+  readonly api: ServiceApi | undefined
+  readonly only: FaultName | undefined
   /** A bug in the proxy, which must be found. */
-  readonly plant?: PlantName
+  readonly plant: PlantName | undefined
 }
 
 /** What clients cause themselves, and hear whatever happens. */
 const OWN_ERRORS = new Set(['ERR', 'EXECABORT', 'WRONGTYPE', 'NOSCRIPT', 'WRONGPASS', 'NOPERM'])
+/** Of replies. An acknowledgement leaves a server so long before it reaches the proxy: by then the replicas' sockets have the write. */
+const LEAST_DELAY_MS = 1
 const MOST_DELAY_MS = 8
+/** What is sent so long after the primary died is not in flight on a loaded machine either, in ms. */
+const IN_FLIGHT_MS = 1000
 
-export async function runChapter({ kind, seed, faults: count, only, plant }: ChapterOptions): Promise<Chapter> {
+/** The faults that can be had here. */
+export function possibleFaults(api: ServiceApi | undefined): FaultName[] {
+  const isThere = { network: isInOwnNetwork, service: api !== undefined }
+  return faultNames.filter((name) => {
+    const fault = faults[name]
+    return !('needs' in fault) || isThere[fault.needs]
+  })
+}
+
+export async function runChapter({ kind, seed, faults: count, api, only, plant }: ChapterOptions): Promise<Chapter> {
   const random = seededRandom(seed)
-  const set = await ReplicaSet.start(kind, seed, random.between(2, MOST_DELAY_MS))
+  const delay = { leastMs: LEAST_DELAY_MS, mostMs: random.between(2, MOST_DELAY_MS) }
+  const service = api && new Service(api, `chapter-${seed}`)
+  const set = await ReplicaSet.start(kind, service, { seed, delay })
+  const readFrom = seed % 2 === 0 ? 'prefer-replica' : 'primary'
   const settings = {
-    RUSTEZE_BACKENDS: set.addresses,
+    ...(service ? api.settings(service.name) : { RUSTEZE_BACKENDS: set.addresses }),
+    RUSTEZE_READ_FROM: readFrom,
     // Longer than any fault lasts on a loaded machine: what waits is served.
     RUSTEZE_HOLD: '60s',
     RUSTEZE_SHARED_CONNECTIONS: random.pick(['1', '2', '4']),
   }
   const proxy = await startProxyProcess(settings, plant)
   await proxy.logs(/primary verified/)
+  if (readFrom !== 'primary') await proxy.logs(/replica serves reads/)
   const crowd = new RunningCrowd({ port: proxy.port, seed, roles: cast })
   const metronome = await Metronome.start(proxy.port, crowd)
   const befallen: Befallen[] = []
+  const possible = possibleFaults(api)
   await metronome.beatSince(performance.now())
   for (let index = 0; index < count && crowd.problems.length === 0; index++) {
-    const name = only ?? random.pick(faultNames)
+    const name = only ?? random.pick(possible)
     const before = new Map(crowd.errors)
-    const primaryAt = await faults[name]({ set, metronome, random })
+    const outcome = await faults[name].befall({ set, metronome, random, api })
+    const { primaryAt, within = name } = outcome
     const stallMs = primaryAt === undefined ? undefined : (await metronome.beatSince(primaryAt)) - primaryAt
     await set.heal()
+    await service?.isKnown(proxy.log)
     await metronome.beatSince(performance.now())
-    befallen.push({ name, stallMs, errors: newErrors(before, crowd.errors) })
+    complainOfLateLosses(crowd, outcome)
+    const errors = newErrors(before, crowd.errors)
+    if ('isHarmless' in faults[within]) complainOfErrors(crowd, within, errors)
+    befallen.push({ name, stallMs, errors })
   }
   await crowd.end()
   await metronome.end()
-  const direct = await connect(set.primary.server.port)
+  const direct = await set.direct()
   await crowd.audit(direct)
   await direct.close()
   const misdeeds = await proxy.stop()
   await set.stop()
-  return { befallen, problems: [...misdeeds, ...crowd.problems], replies: crowd.replies, log: proxy.log() }
+  return { befallen, problems: [...misdeeds, ...crowd.problems], replies: crowd.replies, readFrom, log: proxy.log() }
+}
+
+/** Only what was in flight when the primary died may have an unknown fate. */
+function complainOfLateLosses(crowd: RunningCrowd, { diedAt }: Outcome): void {
+  if (diedAt === undefined) return
+  const lateMs = crowd.lastUncertainSentAt - diedAt
+  if (lateMs > IN_FLIGHT_MS) {
+    crowd.complain(`what was sent ${lateMs.toFixed(0)} ms after the primary died was told to be uncertain`)
+  }
+}
+
+function complainOfErrors(crowd: RunningCrowd, name: FaultName, errors: ReadonlyMap<string, number>): void {
+  for (const [word, count] of errors) {
+    if (!word.endsWith(' in a script')) crowd.complain(`"${name}" cost ${count} errors ${word}`)
+  }
 }
 
 function newErrors(before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): Map<string, number> {

@@ -35,6 +35,8 @@ export class RunningCrowd implements Crowd {
   /** How many errors were told, by their first word and whether a script failed of it. */
   readonly errors = new Map<string, number>()
   longestReplyMs = 0
+  /** When the last request was sent that nobody knows the fate of, in ms of `performance.now()`. */
+  lastUncertainSentAt = Number.NEGATIVE_INFINITY
   replies = 0
   readonly #members: Member[] = []
   readonly #ends: Promise<void>[] = []
@@ -62,6 +64,7 @@ export class RunningCrowd implements Crowd {
     this.longestReplyMs = Math.max(this.longestReplyMs, tookMs)
     if (reply.kind !== 'error') return
     const [word = ''] = reply.text.split(' ')
+    if (word === 'UNCERTAIN') this.lastUncertainSentAt = Math.max(this.lastUncertainSentAt, performance.now() - tookMs)
     // Servers name the script that failed behind the error.
     const kind = reply.text.includes(' script: ') ? `${word} in a script` : word
     this.errors.set(kind, (this.errors.get(kind) ?? 0) + 1)

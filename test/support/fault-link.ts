@@ -8,6 +8,9 @@ import { type Ending, type Judge, LinkConnection, type LinkState } from './link-
 export type LinkOptions = {
   /** The server's port on 127.0.0.1. */
   readonly target: number
+  /** Where the link listens; without it, on 127.0.0.1 and a free port. */
+  readonly host?: string
+  readonly port?: number
   /** Every delay and every length of a run of bytes comes from it. */
   readonly seed: number
 }
@@ -32,11 +35,14 @@ export class FaultLink implements LinkState {
   #isStalled = false
   #isBlackHole = false
   #server: Server | undefined
-  #port = 0
+  readonly #host: string
+  #port: number
   #nextNumber = 1
 
-  constructor({ target, seed }: LinkOptions) {
+  constructor({ target, host = '127.0.0.1', port = 0, seed }: LinkOptions) {
     this.target = target
+    this.#host = host
+    this.#port = port
     this.random = seededRandom(seed)
   }
 
@@ -62,7 +68,7 @@ export class FaultLink implements LinkState {
       this.connected?.(connection)
     })
     this.#server = server
-    server.listen(this.#port, '127.0.0.1')
+    server.listen(this.#port, this.#host)
     await once(server, 'listening')
     const address = server.address()
     if (address !== null && typeof address === 'object') this.#port = address.port

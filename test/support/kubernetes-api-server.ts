@@ -52,6 +52,8 @@ export class KubernetesApiServer {
     this.#apiServer = this.#spawn('kube-apiserver', [
       ...['--etcd-servers', `http://127.0.0.1:${this.#etcdPort}`, '--service-cluster-ip-range', '10.0.0.0/24'],
       ...['--bind-address', '127.0.0.1', '--secure-port', String(this.#port), '--cert-dir', path('certificates')],
+      // Nobody is told of it, but where there is no route to anywhere it cannot be found out.
+      ...['--advertise-address', '192.0.2.1'],
       ...['--token-auth-file', path('tokens.csv'), '--authorization-mode', 'RBAC'],
       ...['--service-account-issuer', 'https://kubernetes.default.svc', '--service-account-key-file', path('sa.key')],
       ...['--service-account-signing-key-file', path('sa.key'), '--endpoint-reconciler-type', 'none'],

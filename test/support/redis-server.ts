@@ -18,6 +18,8 @@ export type ServerOptions = {
   readonly arguments?: readonly string[]
   readonly host?: string
   readonly port?: number
+  /** A program with its arguments that becomes the server, such as nsenter. */
+  readonly wrapper?: readonly string[]
 }
 
 /** How long a server may take to end of itself: one that is busy with a script or waits for a replica takes longer. */
@@ -54,6 +56,7 @@ export async function startRedis(options: ServerOptions = {}): Promise<RedisServ
     directory,
     keeper,
     arguments: [...testArguments(binary), ...(options.arguments ?? [])],
+    ...(options.wrapper && { wrapper: options.wrapper }),
   }
   if (options.port === undefined) {
     const { port, child } = await launchServerOnFreePort(launch)
