@@ -11,7 +11,7 @@ import { PinBudget } from './client/pin-budget.ts'
 import type { Proxy } from './client/proxy.ts'
 import type { Services } from './client/services.ts'
 import { kindsWithout } from './command/classify.ts'
-import { builtInEntries, CommandTable } from './command/table.ts'
+import { CommandTable } from './command/table.ts'
 import type { ServiceName } from './config/service-name.ts'
 import type { Config } from './config.ts'
 import type { Pod } from './discovery/pod.ts'
@@ -81,7 +81,8 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod 
     router: singleShardRouter(shard),
     pins: new PinBudget(config.maxPins),
     scripts: new ScriptCache(),
-    commands: new CommandTable(builtInEntries, kindOf),
+    // Until there is a client.
+    commands: new CommandTable([], kindOf),
     ownIdentity: credentials.ownIdentity,
     clientPassword: credentials.clientPassword,
     needsPassword: config.clientPasswordFile !== undefined,

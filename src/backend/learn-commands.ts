@@ -1,6 +1,6 @@
 // Asks the server for its command table, so that modules and new versions just work: once per version, and not before somebody needs it.
 import Parser from 'redis-parser'
-import { type CommandEntry, parseCommandReply } from '../command/table.ts'
+import { builtInEntries, type CommandEntry, parseCommandReply } from '../command/table.ts'
 import type { Log } from '../operations/log.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import { ask } from './control.ts'
@@ -17,7 +17,7 @@ export class LearnCommands {
   #learnedVersion = ''
   #isWanted = false
 
-  /** @param learned hears of each new table. */
+  /** @param learned hears of each new table; of the built-in one first. */
   constructor(log: Log, learned: (entries: readonly CommandEntry[]) => void) {
     this.#log = log
     this.#learned = learned
@@ -34,6 +34,7 @@ export class LearnCommands {
   want(): void {
     if (this.#isWanted) return
     this.#isWanted = true
+    this.#learned(builtInEntries())
     this.#ask()
   }
 

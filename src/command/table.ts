@@ -222,7 +222,7 @@ function parseRow(row: unknown): CommandEntry[] {
   }
   // A row's tenth field holds its subcommands, as rows of the same form; it came with Redis 7.
   if (fields.length >= 10) return [entry, ...asArray(fields[9]).flatMap((subcommand) => parseRow(subcommand))]
-  return [entry, ...builtInEntries.filter(({ name }) => name.startsWith(`${entry.name}|`))]
+  return [entry, ...builtInEntries().filter(({ name }) => name.startsWith(`${entry.name}|`))]
 }
 
 function asArray(value: unknown): readonly unknown[] {
@@ -255,4 +255,9 @@ function parseBuiltInRow(row: string): CommandEntry {
 }
 
 /** The commands of Redis 7 and Valkey 9 together: used until a server's own table is there, or where it may not be asked. */
-export const builtInEntries: readonly CommandEntry[] = data.map(parseBuiltInRow)
+export function builtInEntries(): readonly CommandEntry[] {
+  parsedBuiltIns ??= data.map(parseBuiltInRow)
+  return parsedBuiltIns
+}
+
+let parsedBuiltIns: readonly CommandEntry[] | undefined

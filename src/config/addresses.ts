@@ -1,5 +1,5 @@
 // Addresses as the user writes them: where the proxy listens and where the backend is.
-import { BlockList, isIPv4, isIPv6 } from 'node:net'
+import net from 'node:net'
 import type { Mistake, Parsed, SettingType } from './setting-types.ts'
 
 export type ListenAddress =
@@ -17,15 +17,18 @@ export type BackendAddress = TcpAddress | { readonly path: string }
 const MAX_UNIX_PATH_BYTES = 107
 const MAX_PORT = 65_535
 
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
-
 /** Whether only this machine can reach the host. A name other than localhost may resolve to anything, so it cannot. */
 export function isLoopbackHost(host: string): boolean {
-  if (isIPv4(host)) return loopback.check(host, 'ipv4')
-  if (isIPv6(host)) return loopback.check(host, 'ipv6')
+  if (net.isIPv4(host)) return host.startsWith('127.')
+  // In its shortest form; an IPv4 address in it is written as two groups.
+  if (isIPv6(host))
+    return /^\[::(1|ffff:7f[\da-f]{2}:[\da-f]+)\]$/.test(new URL(`http://[${host.replace(/%.*/, '')}]`).hostname)
   return host.toLowerCase() === 'localhost'
+}
+
+/** Node's own test takes 160 KB for the code of its regular expression, so it is asked about nothing that cannot be such an address. */
+function isIPv6(text: string): boolean {
+  return text.indexOf(':') !== text.lastIndexOf(':') && net.isIPv6(text)
 }
 
 /** `host:port`, `[v6]:port` and `unix:/path`, separated by commas. Port 0 is any free one. */
@@ -111,7 +114,7 @@ export function parseHostAndPort(
 
 /** A DNS name or an IPv4 address. A name whose last label is a number (`127.1`) is what resolvers read as an odd IPv4 address. */
 function isHostName(text: string): boolean {
-  if (isIPv4(text)) return true
+  if (net.isIPv4(text)) return true
   return (
     text.length <= 253 && /^(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?\.)*[a-z_](?:[a-z0-9_-]*[a-z0-9_])?\.?$/i.test(text)
   )

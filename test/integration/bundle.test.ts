@@ -1,9 +1,9 @@
 // The bundle runs alone: one file, copied away from the repository and its node_modules.
 
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import manifest from '../../package.json' with { type: 'json' }
 import { bundlePath, ensureBuild } from '../../scripts/toolchain.mjs'
@@ -33,6 +33,17 @@ function runBundle(args: string[], env: NodeJS.ProcessEnv = {}) {
 
 test('--version is that of package.json', () => {
   expect(runBundle(['--version'])).toMatchObject({ status: 0, stdout: `${manifest.version}\n`, stderr: '' })
+})
+
+test('no module of Node is loaded that takes memory for nothing', () => {
+  const tell = join(mkdtempSync(join(tmpdir(), 'bundle-modules-')), 'tell.cjs')
+  writeFileSync(tell, 'process.on("exit", () => process.stderr.write(process.moduleLoadList.join("\\n")))')
+  const { stderr } = runBundle(['--version'], { NODE_OPTIONS: `--require=${tell}` })
+  rmSync(dirname(tell), { recursive: true })
+  const loaded = stderr.split('\n').map((line) => line.replace('NativeModule ', ''))
+  expect(loaded).toContain('net')
+  const heavy = ['assert', 'crypto', 'fs/promises', 'http', 'https', 'tls', 'worker_threads', 'internal/fs/promises']
+  expect(loaded.filter((name) => heavy.includes(name) || name.includes('undici'))).toEqual([])
 })
 
 test('--help names the settings', () => {

@@ -47,7 +47,7 @@ async function startTwoShards(ports: readonly [number, number]) {
     ...{ config, runtime, turn, log, hold, clients, router, ownIdentity, clientPassword },
     pins: new PinBudget(0),
     scripts: new ScriptCache(),
-    commands: new CommandTable(builtInEntries, kindsWithout(config.deny)),
+    commands: new CommandTable(builtInEntries(), kindsWithout(config.deny)),
     needsPassword: false,
     uncertain: () => {},
   }

@@ -67,10 +67,27 @@ describe('listen addresses', () => {
 })
 
 test('loopback is what only this machine can reach', () => {
-  for (const host of ['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1', 'localhost', 'LOCALHOST']) {
+  for (const host of [
+    '127.0.0.1',
+    '127.9.9.9',
+    '::1',
+    '0:0:0:0:0:0:0:1',
+    '::ffff:127.0.0.1',
+    'localhost',
+    'LOCALHOST',
+  ]) {
     expect([host, isLoopbackHost(host)]).toEqual([host, true])
   }
-  for (const host of ['0.0.0.0', '::', '10.0.0.1', '128.0.0.1', 'fe80::1', 'redis', 'localhost.example']) {
+  for (const host of [
+    '0.0.0.0',
+    '::',
+    '10.0.0.1',
+    '128.0.0.1',
+    'fe80::1',
+    '::ffff:0.127.0.1',
+    'redis',
+    'localhost.example',
+  ]) {
     expect([host, isLoopbackHost(host)]).toEqual([host, false])
   }
 })
