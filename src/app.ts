@@ -6,7 +6,9 @@ import { Credentials } from './backend/credentials.ts'
 import { Hold } from './backend/hold.ts'
 import { LearnCommands } from './backend/learn-commands.ts'
 import { Shard } from './backend/shard.ts'
+import type { ShardStatus } from './backend/shard-status.ts'
 import { ConnectionManager } from './client/connection-manager.ts'
+import { Outcomes, type RetryReason } from './client/outcomes.ts'
 import { PinBudget } from './client/pin-budget.ts'
 import type { Proxy } from './client/proxy.ts'
 import type { Services } from './client/services.ts'
@@ -28,10 +30,19 @@ import type { Endpoint } from './topology/endpoint.ts'
 export interface App {
   /** The addresses it listens on; rejects when one cannot be had. */
   readonly listening: Promise<Address[]>
+  /** The facts for metrics, as they are now. */
+  status(): AppStatus
   /** Serves until the clients are done or the deadline comes, then ends everything. */
   drain(): Promise<void>
   /** While draining: do not wait for clients to leave, only for the replies they are owed. */
   hasten(): void
+}
+
+export interface AppStatus {
+  readonly shards: readonly ShardStatus[]
+  readonly retries: Readonly<Record<RetryReason, number>>
+  /** Commands of which nobody knows whether they ran, by name. */
+  readonly uncertain: Readonly<Record<string, number>>
 }
 
 /** Tells at once and after each change where servers are. @returns what ends it. */
@@ -86,7 +97,7 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod 
     ownIdentity: credentials.ownIdentity,
     clientPassword: credentials.clientPassword,
     needsPassword: config.clientPasswordFile !== undefined,
-    uncertain: (command) => log.debug({ command: command.name }, 'a command may have been executed'),
+    outcomes: new Outcomes(),
   }
   const ceiling = memoryCeiling(config.memoryLimitBytes, process.constrainedMemory(), totalmem())
   const manager = new ConnectionManager(services, clients, ceiling, () => table.want())
@@ -119,6 +130,14 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod 
     listening: manager.listen(
       config.listen.map((address) => (address.kind === 'unix' ? { path: address.path } : address)),
     ),
+    status() {
+      const { router, outcomes } = services
+      return {
+        shards: router.shards.map(({ status }) => status),
+        retries: { ...outcomes.retries },
+        uncertain: Object.fromEntries(outcomes.uncertain),
+      }
+    },
     drain() {
       drained ??= new Promise((resolve) => {
         draining = new Drain(runtime, config, manager, (clientsLeft) => {

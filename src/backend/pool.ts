@@ -88,6 +88,11 @@ export class Pool {
     )
   }
 
+  /** Unanswered requests on the connections that clients share. */
+  get sharedInFlight(): number {
+    return this.#shared.reduce((sum, { inFlight }) => sum + inFlight, 0)
+  }
+
   get pinsLent(): number {
     return this.#lent.size
   }

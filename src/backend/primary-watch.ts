@@ -5,6 +5,7 @@ import { type Judgement, judgePrimary } from '../topology/primary.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import { addressText, type BackendContext } from './backend-context.ts'
 import { type HandshakeReport, HandshakeResult } from './handshake.ts'
+import type { ReplicaStatus, ServerStatus } from './shard-status.ts'
 import { type Place, Watched } from './watched.ts'
 
 /** So long is waited for answers of all servers before those that came are judged, in ms. */
@@ -69,6 +70,22 @@ export class PrimaryWatch {
   /** The connection to the primary for commands that must not wait behind those of clients; null while there is none. */
   get control(): BackendConnection | null {
     return (this.#accepted ?? this.#servers[0])?.prober.control ?? null
+  }
+
+  /** How many servers say that they are masters. */
+  get masters(): number {
+    return this.#servers.filter(({ report }) => report?.result === HandshakeResult.Ready).length
+  }
+
+  /** In the order in which they are believed. */
+  get hints(): readonly Hint[] {
+    return [this.#hints.get('sentinels'), this.#hints.get('label')].filter((hint) => hint !== undefined)
+  }
+
+  /** @param readsFrom what is known of a server as one that may be read from. */
+  status(readsFrom: (server: Watched) => ReplicaStatus | undefined): ServerStatus[] {
+    const accepted = this.#accepted
+    return this.#servers.map((server) => server.status(accepted, readsFrom(server)))
   }
 
   /** Of the servers, for the log. */
@@ -171,7 +188,7 @@ export class PrimaryWatch {
       accepted: this.#accepted,
       acceptedAt: this.#acceptedAt,
       isEmptyAllowed: this.#context.runtime.now() - this.#doubtedAt >= this.#context.config.emptyPrimaryWaitMs,
-      hints: [this.#hints.get('sentinels'), this.#hints.get('label')].filter((hint) => hint !== undefined),
+      hints: this.hints,
     })
     this.#logContest(judgement)
     const { primary, reason, isDataMissing } = judgement

@@ -4,6 +4,7 @@ import { addressText, type BackendContext } from './backend-context.ts'
 import { type HandshakeReport, HandshakeResult } from './handshake.ts'
 import type { PoolHome } from './pool.ts'
 import { Pools } from './pools.ts'
+import type { ReplicaStatus } from './shard-status.ts'
 
 /** How much of the former average remains with each answer. */
 const MEMORY = 0.8
@@ -80,6 +81,16 @@ export class Replica implements PoolHome {
   cost(inFlight: number, now: number): number {
     const latency = Math.max(this.#latencyAt(now), LEAST_LATENCY_MS)
     return (inFlight + 1) * 2 ** Math.round(Math.log2(latency))
+  }
+
+  get status(): ReplicaStatus {
+    const now = this.#context.runtime.now()
+    let outstanding = 0
+    for (const { sharedInFlight } of this.pools.all()) outstanding += sharedInFlight
+    const lagMs = Number.isFinite(this.completeUntil) ? now - this.completeUntil : undefined
+    const { isServing } = this
+    const evidence = isServing ? '' : this.#evidence || 'not known yet'
+    return { isServing, evidence, lagMs, outstanding, latencyMs: this.#latencyAt(now) }
   }
 
   tend(now: number): void {

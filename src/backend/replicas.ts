@@ -6,6 +6,7 @@ import type { BackendContext } from './backend-context.ts'
 import { HandshakeResult, type Identity } from './handshake.ts'
 import type { SharedWaiter } from './pool.ts'
 import { Replica } from './replica.ts'
+import type { ReplicaStatus } from './shard-status.ts'
 import type { Watched } from './watched.ts'
 
 /** Where a run of reads goes. */
@@ -84,6 +85,11 @@ export class Replicas {
 
   forget(waiter: SharedWaiter): void {
     this.#waiters.delete(waiter)
+  }
+
+  /** The facts for metrics; undefined for the primary. */
+  statusOf(server: Watched): ReplicaStatus | undefined {
+    return this.#replicas.get(server)?.status
   }
 
   tend(now: number): void {

@@ -9,6 +9,8 @@ import { Pools } from './pools.ts'
 import { PrimaryWatch, type Verdict } from './primary-watch.ts'
 import { Replicas } from './replicas.ts'
 import { Sentinels } from './sentinels.ts'
+import { ShardHistory } from './shard-history.ts'
+import type { ShardStatus, SwitchReason } from './shard-status.ts'
 import type { Place } from './watched.ts'
 
 /**
@@ -39,7 +41,9 @@ export class Shard implements PoolHome {
   isAuthenticationRequired = false
   /** Counts the primaries accepted, restarts of the same one included. */
   generation = 0
-  state: ShardState = ShardState.Holding
+  #state: ShardState = ShardState.Holding
+  /** When the state began, in ms since 1970. */
+  #since: number
   /** Since when it does not serve, in the runtime's ms. */
   notServingSince: number
   readonly #context: BackendContext
@@ -50,6 +54,9 @@ export class Shard implements PoolHome {
   readonly #pools: Pools
   /** Who may be read from; null where reads go to the primary. */
   readonly replicas: Replicas | null
+  readonly #history: ShardHistory
+  /** Why the next generation will begin. */
+  #switchReason: SwitchReason = 'first'
   readonly #waiters = new Set<ShardWaiter>()
   /** Which servers were labelled last. */
   #label = ''
@@ -60,6 +67,8 @@ export class Shard implements PoolHome {
   constructor(context: BackendContext, connected: (connection: BackendConnection, hello: Buffer) => void) {
     this.#context = context
     this.notServingSince = context.runtime.now()
+    this.#since = context.runtime.wallClock()
+    this.#history = new ShardHistory(context.runtime)
     this.#pools = new Pools(context, this)
     this.replicas = context.config.readFrom === 'primary' ? null : new Replicas(context)
     this.#watch = new PrimaryWatch(context, {
@@ -75,6 +84,23 @@ export class Shard implements PoolHome {
   /** Of the primary; to be asked only once there was one. */
   get address(): Address {
     return this.#address!
+  }
+
+  get state(): ShardState {
+    return this.#state
+  }
+
+  /** The facts for metrics. */
+  get status(): ShardStatus {
+    const { primary, switches, interruptions } = this.#history
+    return {
+      ...{ state: this.#state, since: this.#since, generation: this.generation, primary, interruptions },
+      switches: { ...switches },
+      masters: this.#watch.masters,
+      servers: this.#watch.status((server) => this.replicas?.statusOf(server)),
+      hints: this.#watch.hints.map(({ source, names }) => ({ source, names: [...names] })),
+      sentinels: this.#sentinels.sayings,
+    }
   }
 
   /** See {@link PrimaryWatch.control}. */
@@ -161,6 +187,7 @@ export class Shard implements PoolHome {
     this.isAuthenticationRequired = verdict.isAuthenticationRequired
     this.#evidence = ''
     if (this.#address === null) this.#address = verdict.address
+    // The same server is another object once discovery has taken it for another pod.
     else if (verdict.address !== this.#address) this.#switchTo(verdict)
     if (!this.isServing) this.#serve(verdict)
     const waiters = [...this.#waiters]
@@ -169,8 +196,9 @@ export class Shard implements PoolHome {
   }
 
   /** From here on no connection to the former primary carries anything new. */
-  #switchTo({ address, isFormerDemoted }: Verdict): void {
+  #switchTo({ address, isFormerDemoted, isFormerGone }: Verdict): void {
     const former = this.generation
+    this.#switchReason = isFormerGone ? 'moved' : 'promoted'
     this.#leaveServing(ShardState.Holding)
     this.#address = address
     for (const pool of this.#pools.all()) pool.retireAll()
@@ -182,17 +210,21 @@ export class Shard implements PoolHome {
     else destroyFormer()
   }
 
-  #serve({ reason, servers, isDataMissing }: Verdict): void {
+  #serve(verdict: Verdict): void {
+    const { reason, servers, isDataMissing } = verdict
     const { log, runtime } = this.#context
     const backend = addressText(this.address)
     if (this.state === ShardState.Holding) {
       this.generation++
+      this.#history.switched(verdict, this.#switchReason)
+      this.#switchReason = 'returned'
       const seconds = Math.round(runtime.now() - this.notServingSince) / 1000
       const evidence = servers === undefined ? {} : { reason, servers }
       log.info({ backend, generation: this.generation, seconds, ...evidence }, 'primary verified, serving')
       if (isDataMissing) log.error({ backend, servers }, 'the primary is empty, while another server holds data')
     } else log.info({ backend }, 'primary confirmed, serving again')
-    this.state = ShardState.Serving
+    this.#history.serves()
+    this.#enter(ShardState.Serving)
     this.isServing = true
     for (const pool of this.#pools.all()) pool.shardServes()
   }
@@ -215,8 +247,16 @@ export class Shard implements PoolHome {
   }
 
   #leaveServing(state: ShardState): void {
-    if (this.isServing) this.notServingSince = this.#context.runtime.now()
+    if (this.isServing) {
+      this.notServingSince = this.#context.runtime.now()
+      this.#history.stopped()
+    }
     this.isServing = false
-    this.state = state
+    this.#enter(state)
+  }
+
+  #enter(state: ShardState): void {
+    if (state !== this.#state) this.#since = this.#context.runtime.wallClock()
+    this.#state = state
   }
 }

@@ -5,6 +5,16 @@ import type { Replication } from '../topology/replication.ts'
 import { addressText, type BackendContext } from './backend-context.ts'
 import { type HandshakeReport, HandshakeResult } from './handshake.ts'
 import { Prober } from './prober.ts'
+import type { ReplicaStatus, ServerStatus } from './shard-status.ts'
+
+const ROLES: Readonly<Record<HandshakeResult, ServerStatus['role']>> = {
+  [HandshakeResult.Ready]: 'master',
+  [HandshakeResult.Replica]: 'replica',
+  [HandshakeResult.NotPrimary]: 'unavailable',
+  [HandshakeResult.Unauthenticated]: 'unauthenticated',
+  [HandshakeResult.Refused]: 'refused',
+  [HandshakeResult.Lost]: 'lost',
+}
 
 /** Where one server is. */
 export interface Place {
@@ -18,6 +28,7 @@ export interface Place {
 
 /** One server, as it last described itself. */
 export class Watched implements Node {
+  readonly #context: BackendContext
   readonly address: Address
   readonly uid: string
   readonly zone: string | undefined
@@ -43,6 +54,7 @@ export class Watched implements Node {
     judged: (watched: Watched) => void,
     late: (watched: Watched) => void,
   ) {
+    this.#context = context
     this.address = address
     this.uid = uid
     this.zone = zone
@@ -70,5 +82,26 @@ export class Watched implements Node {
   get saying(): string {
     if (this.report === null) return 'no answer yet'
     return this.isMaster ? 'master' : this.report.evidence
+  }
+
+  /** The facts for metrics. @param primary the accepted one. */
+  status(primary: Watched | null, reads: ReplicaStatus | undefined): ServerStatus {
+    const { report, replication } = this
+    const { runtime } = this.#context
+    const isReplica = report?.result === HandshakeResult.Replica
+    const isOfLine = isReplica && replication !== null && replication.line === primary?.replication?.line
+    return {
+      address: this.name,
+      zone: this.zone,
+      isPrimary: this === primary,
+      role: report === null ? 'unknown' : ROLES[report.result],
+      saying: report === null ? 'no answer yet' : report.evidence || 'master',
+      saidAt: report === null ? undefined : runtime.wallClock() - (runtime.now() - this.reportedAt),
+      isLate: this.isLate,
+      isLinkUp: isReplica ? replication?.isFollowing : undefined,
+      // The two were not asked at the same moment.
+      lagBytes: isOfLine ? Math.max(0, primary!.replication!.offset - replication.offset) : undefined,
+      reads,
+    }
   }
 }

@@ -27,7 +27,7 @@ export class ConnectionLoss {
     const loss = lossOf(request, wasSent, this.#lane)
     if (loss !== null && request.command.kind === Kind.Exec) proxy.session.endTransaction()
     if (request.block !== null) {
-      if (loss === UNCERTAIN) proxy.services.uncertain(request.command)
+      if (loss === UNCERTAIN) proxy.services.outcomes.addUncertain(request.command)
       undecided.addLostBlockPart(request, loss === null)
     } else if (loss === null) this.#return(request, wasSent)
     else this.#answer(request, loss)
@@ -57,10 +57,11 @@ export class ConnectionLoss {
   }
 
   #return(request: Request, wasSent: boolean): void {
-    const { undecided } = this.#lane
+    const { undecided, proxy } = this.#lane
     if (wasSent) request.attempts++
     if (undecided.isOpen) undecided.addUnanswered(request)
     else {
+      if (wasSent) proxy.services.outcomes.addRetry('connection lost')
       request.phase = Phase.Queued
       this.#returned.push(request)
     }
@@ -69,11 +70,11 @@ export class ConnectionLoss {
   #answer(request: Request, loss: string | Buffer): void {
     const { proxy, undecided } = this.#lane
     if (loss === UNCERTAIN) {
+      proxy.services.outcomes.addUncertain(request.command)
       if (proxy.config.uncertain === 'close') {
         proxy.close(UNCERTAIN)
         return
       }
-      proxy.services.uncertain(request.command)
     }
     const reply = typeof loss === 'string' ? errorReply(loss) : loss
     if (undecided.isOpen) undecided.add(request, reply, true)

@@ -47,7 +47,7 @@ export class Ending {
         replies.answer(request, errorReply(NOT_SENT_AT_STOP))
       else if (config.uncertain === 'close') break
       else {
-        services.uncertain(request.command)
+        services.outcomes.addUncertain(request.command)
         replies.answer(request, errorReply(UNCERTAIN_AT_STOP))
       }
     }

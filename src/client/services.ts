@@ -2,13 +2,14 @@
 
 import type { Identity } from '../backend/handshake.ts'
 import type { Hold } from '../backend/hold.ts'
-import type { Command, CommandTable } from '../command/table.ts'
+import type { CommandTable } from '../command/table.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../operations/log.ts'
 import type { Router } from '../route/router.ts'
 import type { ScriptCache } from '../route/scripts.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Turn } from '../runtime/turn.ts'
+import type { Outcomes } from './outcomes.ts'
 import type { PinBudget } from './pin-budget.ts'
 import type { Proxy } from './proxy.ts'
 
@@ -29,6 +30,5 @@ export interface Services {
   /** The password clients have to give to the proxy; undefined when they need none. */
   readonly clientPassword: () => string | undefined
   readonly needsPassword: boolean
-  /** Counts commands whose fate their client was told is unknown. */
-  uncertain(command: Command): void
+  readonly outcomes: Outcomes
 }

@@ -4,6 +4,7 @@ import { Kind } from '../command/classify.ts'
 import { UNCERTAIN } from '../errors.ts'
 import { errorReply, OK, QUEUED } from '../resp/reply.ts'
 import type { Lane } from './lane.ts'
+import type { RetryReason } from './outcomes.ts'
 import type { ReplyQueue } from './reply-queue.ts'
 
 /**
@@ -131,9 +132,10 @@ export class Undecided {
   }
 
   #again(request: Request, queue: RequestQueue): void {
+    const frame = this.#healed.get(request)
+    this.#lane.proxy.services.outcomes.addRetry(retryReason(request, frame !== undefined))
     this.#replies.unhold(request)
     request.phase = Phase.Queued
-    const frame = this.#healed.get(request)
     if (frame !== undefined) {
       request.bytes = frame
       request.start = 0
@@ -164,6 +166,13 @@ export class Undecided {
     }
     for (let part = parts.shift(); part !== null; part = parts.shift()) this.#requests.push(part)
   }
+}
+
+/** To be asked while the reply is held. */
+function retryReason(request: Request, isHealed: boolean): RetryReason {
+  if (isHealed) return 'script sent along'
+  if (request.refusal !== null && request.reply === request.refusal) return 'refused'
+  return request.attempts > 0 ? 'connection lost' : 'behind a refusal'
 }
 
 function isHarmless({ command }: Request): boolean {

@@ -7,6 +7,7 @@ import { Hold } from '../../src/backend/hold.ts'
 import type { Request } from '../../src/backend/request.ts'
 import { Shard } from '../../src/backend/shard.ts'
 import { ConnectionManager } from '../../src/client/connection-manager.ts'
+import { Outcomes } from '../../src/client/outcomes.ts'
 import { PinBudget } from '../../src/client/pin-budget.ts'
 import type { Proxy } from '../../src/client/proxy.ts'
 import { kindsWithout } from '../../src/command/classify.ts'
@@ -49,7 +50,7 @@ async function startTwoShards(ports: readonly [number, number]) {
     scripts: new ScriptCache(),
     commands: new CommandTable(builtInEntries(), kindsWithout(config.deny)),
     needsPassword: false,
-    uncertain: () => {},
+    outcomes: new Outcomes(),
   }
   const manager = new ConnectionManager(services, clients, totalmem())
   for (const [index, port] of ports.entries())
