@@ -76,13 +76,20 @@ export class KubernetesApi {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const request = process
         .getBuiltinModule('node:https')
-        .get(`${server}${path}`, { ...options, agent: false, signal, timeout: CONNECT_TIMEOUT_MS }, resolve)
+        .get(`${server}${path}`, { ...options, agent: false, signal }, resolve)
+      const late = () => request.destroy(new Error('no answer from the API server'))
+      // The socket's own timeout would count twice while something is unsent, as in a handshake.
+      const deadline = setTimeout(late, CONNECT_TIMEOUT_MS)
+      request.on('close', () => clearTimeout(deadline))
       request.on('error', reject)
-      request.on('timeout', () => request.destroy(new Error('no answer from the API server')))
+      request.on('timeout', late)
       request.on('response', () => request.setTimeout(bodyTimeoutMs))
       request.on('socket', (socket) => {
         socket.setKeepAlive(true, KEEPALIVE_MS)
-        socket.on('secureConnect', () => request.setTimeout(ANSWER_TIMEOUT_MS))
+        socket.on('secureConnect', () => {
+          clearTimeout(deadline)
+          request.setTimeout(ANSWER_TIMEOUT_MS)
+        })
       })
     })
     if (response.statusCode === 200) return response

@@ -72,6 +72,8 @@ export class Reflector {
   #hasBookmarks = false
   /** The last failure was followed by an attempt at once: not twice in a row. */
   #isAtOnce = false
+  /** The last watch proved that the API server can be asked. */
+  #hasStood = false
   #burst: Timer | null = null
 
   constructor(api: SliceApi, runtime: Runtime, namespace: string, service: string, observer: ReflectorObserver) {
@@ -158,20 +160,21 @@ export class Reflector {
       const limitMs = this.#hasBookmarks ? SILENCE_MS : SILENCE_WITHOUT_BOOKMARKS_MS
       if (this.#runtime.now() - heardAt > limitMs) silence.abort()
     })
+    this.#hasStood = false
     let lasting = null as Timer | null
     try {
       const signal = AbortSignal.any([this.#abort.signal, silence.signal])
       const heard = () => {
         heardAt = this.provenAt = this.#runtime.now()
         lasting ??= this.#runtime.after(SHORT_WATCH_MS, () => {
-          if (!signal.aborted) this.#observer.works()
+          if (!signal.aborted) this.#stands()
         })
       }
       for await (const line of this.#api.lines(`${this.#path}?${query.join('&')}`, signal, heard)) {
         signal.throwIfAborted()
         this.#event(line)
         hasEvents = true
-        this.#observer.works()
+        this.#stands()
       }
     } catch (error) {
       throw silence.signal.aborted ? new SilentWatch() : error
@@ -180,6 +183,11 @@ export class Reflector {
       lasting?.cancel()
     }
     if (!hasEvents && this.#runtime.now() - beganAt < SHORT_WATCH_MS) throw new Error('the watch was ended at once')
+  }
+
+  #stands(): void {
+    this.#hasStood = true
+    this.#observer.works()
   }
 
   #event(line: string): void {
@@ -226,6 +234,11 @@ export class Reflector {
     // The version is too old, or of a server that is ahead of this one: a list helps. The token may just have been rotated: it is read anew.
     this.#isAtOnce = isAtOnceBetter(failureReason(error)) && (isFirst || !this.#isAtOnce)
     if (this.#isAtOnce) return 0
+    // That a watch is cut says nothing yet: only if the next one cannot be had, there is something to tell.
+    if (status === 0 && this.#hasStood) {
+      this.#hasStood = false
+      return ms
+    }
     this.#observer.failed(status, error instanceof Error ? error.message : String(error))
     const askedForMs = error instanceof ApiError ? (error.retryAfterMs ?? 0) : 0
     return Math.min(askedForMs, LONGEST_PAUSE_MS) + ms

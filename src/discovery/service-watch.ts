@@ -3,7 +3,7 @@
 import type { ServiceName } from '../config/service-name.ts'
 import type { Config } from '../config.ts'
 import type { Log } from '../operations/log.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { ServiceEndpoint } from '../topology/endpoint.ts'
 import { type EndpointSlice, endpointsOf } from '../topology/endpoint-slices.ts'
 import { countByState, type DiscoveryStatus, noLists, noWatchRestarts } from './discovery-status.ts'
@@ -13,6 +13,8 @@ import { Reflector } from './reflector.ts'
 import { RetryPause } from './retry-pause.ts'
 import { ServiceDns } from './service-dns.ts'
 
+/** An API server that has not answered after so long is not waited for, in ms: commands wait for a server, and no longer than RUSTEZE_HOLD. */
+const PATIENCE_MS = 1500
 /** A log line quotes so many servers. */
 const QUOTED_SERVERS = 16
 
@@ -27,6 +29,7 @@ export class ServiceWatch {
   #namespace = ''
   #reflector: Reflector | null = null
   #dns: ServiceDns | null = null
+  #patience: Timer | null = null
   #endpoints: readonly ServiceEndpoint[] = []
   /** As logged last. */
   #servers: readonly string[] | null = null
@@ -62,6 +65,7 @@ export class ServiceWatch {
 
   /** Runs until {@link stop}; never rejects. */
   async run(): Promise<void> {
+    this.#patience = this.#runtime.after(PATIENCE_MS, () => this.#askDns())
     const access = await this.#access()
     if (access === undefined) return
     const { service } = this.#service
@@ -75,6 +79,7 @@ export class ServiceWatch {
 
   stop(): void {
     this.#abort.abort()
+    this.#patience?.cancel()
     this.#reflector?.stop()
     this.#dns?.stop()
   }
@@ -132,7 +137,8 @@ export class ServiceWatch {
   }
 
   #changed(slices: readonly EndpointSlice[]): void {
-    this.#enter('endpointslices', true)
+    // Whether it can be watched as well is to be seen.
+    this.#enter('endpointslices', this.#trouble === '')
     this.#dns?.stop()
     this.#dns = null
     this.#publish(endpointsOf(slices, this.#service.port, this.#config.backendTls), 'endpoint slices')
@@ -164,11 +170,12 @@ export class ServiceWatch {
       this.#log.warn(facts, `the API server cannot be asked; ${isListed ? 'servers known so far stay' : 'DNS is used'}`)
     }
     if (isListed) this.#enter('endpointslices', false)
-    else if (!this.#abort.signal.aborted) this.#askDns()
+    this.#askDns()
   }
 
+  /** Unless it is asked already, or the API server has told all. */
   #askDns(): void {
-    if (this.#dns !== null) return
+    if (this.#dns !== null || this.#source === 'endpointslices' || this.#abort.signal.aborted) return
     const { service, port } = this.#service
     const host = `${service}.${this.#namespace}.svc.${clusterDomain(this.#pod)}`
     this.#dns = new ServiceDns(this.#runtime, this.#pod.makeNameServer(), host, port, {

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,6 +12,7 @@ import { bundlePath, ensureBuild } from '../../scripts/toolchain.mjs'
 import { startProgram } from '../support/child-program.ts'
 import { hasKubernetes, KubernetesApiServer } from '../support/kubernetes-api-server.ts'
 import { freePort } from '../support/redis-server.ts'
+import { TcpLink } from '../support/tcp-link.ts'
 
 /** Tells when the program begins to catch signals: before that there is nothing of ours that runs. */
 const tellsWhenReady = `--import=data:text/javascript,${encodeURIComponent(`
@@ -63,29 +64,6 @@ async function stopAtAll(env: Readonly<Record<string, string>>, moments = MOMENT
   await Promise.all([worker(), worker()])
 }
 
-/** Passes so many bytes of the server's on, and then nothing more, as a server that stands still. */
-async function startStingyLink(port: number, mostBytes: number): Promise<Server> {
-  const link = createServer((near) => {
-    const far = connect(port, '127.0.0.1')
-    let left = mostBytes
-    far.on('data', (bytes) => {
-      near.write(bytes.subarray(0, left))
-      left = Math.max(0, left - bytes.length)
-    })
-    near.on('data', (bytes) => far.write(bytes))
-    for (const [one, other] of [
-      [near, far],
-      [far, near],
-    ] as const) {
-      one.on('error', () => {}).on('close', () => other.destroy())
-    }
-  })
-  await once(link.listen(0, '127.0.0.1'), 'listening')
-  return link
-}
-
-const portOf = (server: Server) => (server.address() as AddressInfo).port
-
 let directory: string
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'stop-'))
@@ -115,7 +93,7 @@ test('in the TLS handshake with a server that does not answer', async () => {
   const sockets: Socket[] = []
   const silent = createServer((socket) => sockets.push(socket.on('error', () => {})))
   await once(silent.listen(0, '127.0.0.1'), 'listening')
-  await stopAtAll({ KUBECONFIG: kubeconfig(portOf(silent)) })
+  await stopAtAll({ KUBECONFIG: kubeconfig((silent.address() as AddressInfo).port) })
   expect(sockets.length).toBeGreaterThan(0)
   for (const socket of sockets) socket.destroy()
   silent.close()
@@ -164,8 +142,8 @@ describe.skipIf(!hasKubernetes)('with an API server (skipped without KUBEBUILDER
 
   test('that stands still after any number of bytes: in the handshake, in a list, in a watch', async () => {
     for (const bytes of [1, 1000, 1500, 2000, 3000, 4000]) {
-      const link = await startStingyLink(api.port, bytes)
-      await stopAtAll({ KUBECONFIG: api.kubeconfig('admin', portOf(link)) }, [400, 900])
+      const link = await TcpLink.start(api.port, bytes)
+      await stopAtAll({ KUBECONFIG: api.kubeconfig('admin', link.port) }, [400, 900])
       link.close()
     }
   }, 60_000)

@@ -89,6 +89,11 @@ export class KubernetesApiServer {
   /** Writes a kubeconfig and gives its path. @param port of a link to the API server, where there is one. */
   kubeconfig(user: 'admin' | 'app', port = this.#port): string {
     const path = join(this.#directory, `kubeconfig-${user}-${port}`)
+    writeFileSync(path, this.kubeconfigText(user, port))
+    return path
+  }
+
+  kubeconfigText(user: 'admin' | 'app', port: number): string {
     const cluster = { server: `https://127.0.0.1:${port}`, 'certificate-authority': this.#certificate }
     const config = {
       apiVersion: 'v1',
@@ -98,8 +103,7 @@ export class KubernetesApiServer {
       clusters: [{ name: 'test', cluster }],
       users: [{ name: 'test', user: { token: user === 'admin' ? ADMIN_TOKEN : APP_TOKEN } }],
     }
-    writeFileSync(path, JSON.stringify(config))
-    return path
+    return JSON.stringify(config)
   }
 
   /** One request as admin. @returns the parsed answer, or its text. @throws for any error status. */
@@ -116,6 +120,22 @@ export class KubernetesApiServer {
     for await (const chunk of response.setEncoding('utf8')) text += chunk
     if (response.statusCode >= 300) throw new Error(`${method} ${path}: ${response.statusCode} ${text}`)
     return text.startsWith('{') ? JSON.parse(text) : text
+  }
+
+  /**
+   * A token of the service account `app/default`, as kubelet gets them for a pod.
+   * @param bound the Secret that it is bound to: deleted, it ends the token, after the 10 s for which API servers remember or when they start.
+   */
+  async token(bound: string): Promise<string> {
+    const secrets = '/api/v1/namespaces/app/secrets'
+    const { metadata } = (await this.call('POST', secrets, { metadata: { name: bound } })) as {
+      metadata: { uid: string }
+    }
+    const boundObjectRef = { apiVersion: 'v1', kind: 'Secret', name: bound, uid: metadata.uid }
+    const answer = await this.call('POST', '/api/v1/namespaces/app/serviceaccounts/default/token', {
+      spec: { audiences: ['https://kubernetes.default.svc'], expirationSeconds: 3600, boundObjectRef },
+    })
+    return (answer as { status: { token: string } }).status.token
   }
 
   /** Forgets etcd's history: whoever asks for what came before now is told 410. */
