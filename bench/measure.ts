@@ -25,6 +25,17 @@ export function residentMb(pid: number): number {
   return Number(kilobytes) / 1024
 }
 
+/** Resident memory in MB of 1024 × 1024 bytes: all of it, the pages of files (Node itself, shared by all its processes), the rest. */
+export type Resident = { readonly totalMb: number; readonly fileMb: number; readonly ownMb: number }
+
+export function resident(pid: number): Resident {
+  const status = readFileSync(`/proc/${pid}/status`, 'latin1')
+  const kilobytes = (name: string) => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1])
+  const totalMb = residentMb(pid)
+  const fileMb = kilobytes('RssFile') / 1024
+  return { totalMb, fileMb, ownMb: totalMb - fileMb }
+}
+
 /** Does `work` and returns with its result the highest resident memory of a process meanwhile; null of no process. */
 export async function withPeakMemory<T>(
   pid: number | null,

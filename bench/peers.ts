@@ -16,6 +16,8 @@ export type Surroundings = {
   readonly backendPort: number
   readonly directory: string
   readonly proxyCommand: string | null
+  /** Rusteze's, beside where it listens; without it the server is its backend. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 const BUNDLE = fileURLToPath(new URL('../dist/rusteze.mjs', import.meta.url))
@@ -46,9 +48,13 @@ export function whyMissing(name: PeerName, proxyCommand: string | null): string 
 }
 
 /** Starts the server all peers stand before: nothing is ever written to disk. */
-export async function startServer(program: string, directory: string): Promise<{ service: Service; port: number }> {
+export async function startServer(
+  program: string,
+  directory: string,
+  bind = '127.0.0.1',
+): Promise<{ service: Service; port: number }> {
   const port = await freePort()
-  const settings = { port, bind: '127.0.0.1', save: '', appendonly: 'no', dir: directory }
+  const settings = { port, bind, 'protected-mode': 'no', save: '', appendonly: 'no', dir: directory }
   const words = Object.entries(settings).flatMap(([key, setting]) => [`--${key}`, String(setting)])
   const service = startService('server', [program, ...words], {}, directory)
   await waitUntil(service, 'listening', START_TIMEOUT_MS, () => isListening({ port }))
@@ -84,7 +90,12 @@ export async function measureFirstPing(surroundings: Surroundings): Promise<numb
 
 async function launchPeer(
   name: Exclude<PeerName, 'direct'>,
-  { backendPort, directory, proxyCommand }: Surroundings,
+  {
+    backendPort,
+    directory,
+    proxyCommand,
+    environment = { RUSTEZE_BACKENDS: `127.0.0.1:${backendPort}` },
+  }: Surroundings,
 ): Promise<Peer & { service: Service }> {
   const port = await freePort()
   // A path of its own for every start: whoever is killed leaves its socket behind.
@@ -107,12 +118,13 @@ async function launchPeer(
     }
     case 'rusteze':
     case 'rusteze-unix': {
-      const environment = {
-        RUSTEZE_LISTEN: 'path' in address ? `unix:${address.path}` : `127.0.0.1:${port}`,
-        RUSTEZE_BACKENDS: `127.0.0.1:${backendPort}`,
-      }
+      const listen = 'path' in address ? `unix:${address.path}` : `127.0.0.1:${port}`
       const command = rustezeCommand(proxyCommand, port, backendPort)
-      return { name, address, service: startService(name, command, environment, directory) }
+      return {
+        name,
+        address,
+        service: startService(name, command, { RUSTEZE_LISTEN: listen, ...environment }, directory),
+      }
     }
   }
 }

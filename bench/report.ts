@@ -123,11 +123,12 @@ function atLeast(limit: number): Bound {
   return { relation: '≥', limit }
 }
 
-function atMost(limit: number): Bound {
+export function atMost(limit: number): Bound {
   return { relation: '≤', limit }
 }
 
-function judge(text: string, unit: string, measured: number | null, bound: Bound | null): Verdict {
+/** What was measured beside its bound, where there is one. */
+export function judge(text: string, unit: string, measured: number | null, bound: Bound | null): Verdict {
   const target = bound === null ? '' : `${bound.relation} ${bound.limit}${unit}`
   if (measured === null) return { text, target, measured, verdict: 'not measured' }
   if (bound === null) return { text, target, measured, verdict: 'info' }
@@ -154,7 +155,7 @@ function decimals(value: number | null, digits: number): string {
 }
 
 /** The first column to the left, the others to the right. */
-function align(rows: readonly (readonly string[])[]): string {
+export function align(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const pad = (text: string, column: number) =>
     column === 0 ? text.padEnd(widths[column] ?? 0) : text.padStart(widths[column] ?? 0)
