@@ -1,5 +1,6 @@
 // One request on its way: from its client's queue over a backend connection and back to its place among the client's replies.
 import type { Command } from '../command/table.ts'
+import { Arguments } from '../resp/request.ts'
 
 /** How far a request has come. */
 export const Phase = {
@@ -72,6 +73,18 @@ export class Request {
     this.start = start
     this.end = end
     this.arrivedAt = arrivedAt
+  }
+
+  /** Its arguments, found anew each time: nothing for the hot path. */
+  get words(): Arguments {
+    return new Arguments(this.bytes, this.start, this.end)
+  }
+
+  /** Another frame is sent in its place. */
+  replaceFrame(frame: Buffer): void {
+    this.bytes = frame
+    this.start = 0
+    this.end = frame.length
   }
 
   get byteLength(): number {

@@ -3,14 +3,14 @@ import type { Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
 import { errorReply, OK } from '../resp/reply.ts'
-import { Arguments, encodeRequest } from '../resp/request.ts'
+import { encodeRequest } from '../resp/request.ts'
 import { isSameSecret } from '../runtime/digest.ts'
 import { parseHello } from './place-session.ts'
 import type { Proxy } from './proxy.ts'
 
 /** @returns true when the request may go on; otherwise it has been answered. */
 export function admit(proxy: Proxy, request: Request): boolean {
-  const words = new Arguments(request.bytes, request.start, request.end)
+  const words = request.words
   switch (request.command.kind) {
     case Kind.Quit:
     case Kind.Reset:
@@ -31,9 +31,7 @@ export function admit(proxy: Proxy, request: Request): boolean {
       letIn(proxy)
       // What is left is for the backend, which knows nothing of our password.
       const rest = ['HELLO', String(hello.protocol), ...(hello.name === undefined ? [] : ['SETNAME', hello.name])]
-      request.bytes = encodeRequest(rest)
-      request.start = 0
-      request.end = request.bytes.length
+      request.replaceFrame(encodeRequest(rest))
       return true
     }
     default:

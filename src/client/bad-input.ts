@@ -2,7 +2,6 @@
 import { Request } from '../backend/request.ts'
 import * as errors from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
-import { Arguments } from '../resp/request.ts'
 import type { Proxy } from './proxy.ts'
 
 const NO_BYTES: Buffer = Buffer.alloc(0)
@@ -18,7 +17,7 @@ export function protocolError(proxy: Proxy, what: string): void {
 
 /** A web page can make a browser send commands within HTTP: such a client is closed. @returns false when it is none. */
 export function endsBrowser(proxy: Proxy, request: Request): boolean {
-  const name = new Arguments(request.bytes, request.start, request.end).word(0)
+  const name = request.words.word(0)
   if (name !== 'post' && name !== 'host:') return false
   proxy.services.log.warn({ client: proxy.session.id }, 'client closed: it speaks HTTP')
   proxy.replies.answer(request, NO_BYTES)

@@ -1,7 +1,7 @@
 // The CLIENT command: about the proxy's clients, since the server's own list shows only the proxy.
 import type { Request } from '../backend/request.ts'
 import { bulkReply, errorReply, integerReply, nullReply, OK, verbatimReply } from '../resp/reply.ts'
-import { Arguments, encodeRequest } from '../resp/request.ts'
+import { type Arguments, encodeRequest } from '../resp/request.ts'
 import { clientFilter, clientLine, isBlocked } from './client-list.ts'
 import type { Lane } from './lane.ts'
 import { overControl } from './place-control.ts'
@@ -17,7 +17,7 @@ const NOBODY = String(2n ** 63n - 1n)
 
 /** Sends or answers the first request of the queue, a CLIENT command outside of a transaction. */
 export function placeClientCommand(lane: Lane, request: Request): boolean {
-  const words = new Arguments(request.bytes, request.start, request.end)
+  const words = request.words
   const { proxy } = lane
   const reply = answerLocally(proxy, words)
   if (reply !== undefined) {
@@ -103,9 +103,7 @@ function placeKill(lane: Lane, request: Request, words: Arguments): boolean {
   const user = isOldForm ? undefined : filterValue(words, 'user')
   if (victims.length === 0 && user !== undefined) {
     // Only the server knows whether there is such a user; with the id of nobody it ends no connection of ours.
-    request.bytes = encodeRequest(['CLIENT', 'KILL', 'USER', user, 'ID', NOBODY])
-    request.start = 0
-    request.end = request.bytes.length
+    request.replaceFrame(encodeRequest(['CLIENT', 'KILL', 'USER', user, 'ID', NOBODY]))
     return lane.placeAnywhere(request)
   }
   for (const victim of victims) {
@@ -173,9 +171,7 @@ function placeTracking(lane: Lane, request: Request, words: Arguments): boolean 
     if (pin === null || lane.takePin() === null) return false
     session.redirectId = target.session.id
     parts[index + 1] = String(pin.id)
-    request.bytes = encodeRequest(parts)
-    request.start = 0
-    request.end = request.bytes.length
+    request.replaceFrame(encodeRequest(parts))
     break
   }
   return lane.placePinned(request)

@@ -59,7 +59,7 @@ function flagsOf(proxy: Proxy): string {
   const { session, lane } = proxy
   const flags = [
     lane.isRaw ? 'O' : '',
-    (session.subscriptions?.count ?? 0) > 0 ? 'P' : '',
+    session.isSubscribed ? 'P' : '',
     session.transaction === null ? '' : 'x',
     isBlocked(proxy) ? 'b' : '',
     session.isTracking ? 't' : '',
@@ -75,7 +75,7 @@ export function isBlocked(proxy: Proxy): boolean {
 
 /** The words of a client's type in CLIENT LIST TYPE and CLIENT KILL TYPE. */
 function typeOf(proxy: Proxy): string {
-  return (proxy.session.subscriptions?.count ?? 0) > 0 ? 'pubsub' : 'normal'
+  return proxy.session.isSubscribed ? 'pubsub' : 'normal'
 }
 
 /** Reads the filters of CLIENT KILL or LIST from argument `first` on. @returns undefined where only the server can say what is wrong. */

@@ -45,7 +45,7 @@ export class ConnectionLoss {
     const { session } = proxy
     session.breakWatch()
     const wantsClose = proxy.config.subscribersOnFailover === 'close'
-    const isListening = session.isTracking || (session.subscriptions?.count ?? 0) > 0
+    const isListening = session.isTracking || session.isSubscribed
     // What the server sent before it hung up is still on its way: a MONITOR, the end of an RDB.
     if (isRaw) proxy.closeAfterReplies()
     else if (session.isIrreplaceable)

@@ -3,7 +3,6 @@ import { Phase, type Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import { NOT_SENT, UNCERTAIN } from '../errors.ts'
 import { OK, QUEUED } from '../resp/reply.ts'
-import { Arguments } from '../resp/request.ts'
 import type { Lane } from './lane.ts'
 
 /** Most often a request is sent again: one that kills two servers may be what kills them. */
@@ -69,18 +68,19 @@ function isRepeatable(request: Request): boolean {
     case Kind.Multi:
       return true
     case Kind.BlockingRead:
-      return request.command.repeatable && !argumentsOf(request).includes('$')
+      return request.command.repeatable && !hasDollar(request)
     default:
       break
   }
   if (!request.command.repeatable) return false
   // A cursor is meant for the table of the process that gave it.
-  if (request.command.name === 'scan') return argumentsOf(request)[1] === '0'
-  if (/^[hsz]scan$/.test(request.command.name)) return argumentsOf(request)[2] === '0'
+  if (request.command.name === 'scan') return request.words.text(1) === '0'
+  if (/^[hsz]scan$/.test(request.command.name)) return request.words.text(2) === '0'
   return true
 }
 
-function argumentsOf(request: Request): string[] {
-  const words = new Arguments(request.bytes, request.start, request.end)
-  return Array.from({ length: words.count }, (_, index) => words.text(index))
+/** It reads from what is newest when it begins. */
+function hasDollar({ words }: Request): boolean {
+  for (let index = 0; index < words.count; index++) if (words.text(index) === '$') return true
+  return false
 }

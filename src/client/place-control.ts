@@ -5,13 +5,12 @@ import { Phase, type Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
-import { Arguments } from '../resp/request.ts'
 import type { Lane } from './lane.ts'
 
 /** SCRIPT, FUNCTION, REPLICAOF. */
 export function placeControl(lane: Lane, request: Request): boolean {
   if (request.command.kind === Kind.Topology) return overControl(lane, request)
-  const word = new Arguments(request.bytes, request.start, request.end).word(1)
+  const word = request.words.word(1)
   if (word === 'kill') return overControl(lane, request)
   if (request.command.kind === Kind.Script && word === 'debug') {
     lane.proxy.session.isIrreplaceable = true
@@ -29,9 +28,7 @@ export function overControl(
 ): boolean {
   // The control connection has the proxy's own rights: another user's command goes over that user's connection.
   if (lane.proxy.session.identity.key !== OWN_IDENTITY) {
-    request.bytes = Buffer.from(frame)
-    request.start = 0
-    request.end = frame.length
+    request.replaceFrame(Buffer.from(frame))
     return lane.placePinned(request)
   }
   const { control } = lane.shard

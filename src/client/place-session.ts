@@ -3,7 +3,7 @@ import type { BackendConnection } from '../backend/backend-connection.ts'
 import { type Identity, withHelloId } from '../backend/handshake.ts'
 import type { Request } from '../backend/request.ts'
 import { OK, type Protocol, RESET } from '../resp/reply.ts'
-import { Arguments } from '../resp/request.ts'
+import type { Arguments } from '../resp/request.ts'
 import { digestOf } from '../runtime/digest.ts'
 import type { Lane } from './lane.ts'
 
@@ -49,7 +49,7 @@ export function isClientName(text: string): boolean {
 
 export function placeSelect(lane: Lane, request: Request): boolean {
   if (lane.inFlight > 0) return false
-  const words = new Arguments(request.bytes, request.start, request.end)
+  const words = request.words
   if (lane.pin !== null) return lane.placePinned(request)
   // What is no plain number is an error that the server words.
   if (words.count !== 2 || !/^(0|[1-9]\d{0,8})$/.test(words.text(1))) return lane.placeShared(request)
@@ -69,7 +69,7 @@ export function placeAuth(lane: Lane, request: Request): boolean {
 
 export function placeHello(lane: Lane, request: Request): boolean {
   if (lane.inFlight > 0) return false
-  const words = new Arguments(request.bytes, request.start, request.end)
+  const words = request.words
   const hello = parseHello(words)
   // An error of the server's changes nothing, on whatever connection it is made.
   if (hello === undefined) return lane.placeAnywhere(request)
@@ -100,7 +100,7 @@ function placeLogin(lane: Lane, request: Request): boolean {
 
 /** With an argument it is an error, which fails an open transaction. */
 export function isPlainReset(request: Request): boolean {
-  return new Arguments(request.bytes, request.start, request.end).count === 1
+  return request.words.count === 1
 }
 
 export function placeReset(lane: Lane, request: Request): boolean {

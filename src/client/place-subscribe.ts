@@ -3,7 +3,6 @@ import type { BackendConnection } from '../backend/backend-connection.ts'
 import { Phase, type Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import { Type } from '../resp/reply-framer.ts'
-import { Arguments } from '../resp/request.ts'
 import type { Lane } from './lane.ts'
 import { goRaw } from './raw-mode.ts'
 import { readPubSubFrame, Subscriptions } from './subscriptions.ts'
@@ -12,7 +11,7 @@ const ACKNOWLEDGEMENT = /^[ps]?(un)?subscribe$/
 const MESSAGE = /^[ps]?message$/
 
 export function placeSubscribe(lane: Lane, request: Request): boolean {
-  const words = new Arguments(request.bytes, request.start, request.end)
+  const words = request.words
   const { command } = request
   if (command.kind === Kind.Subscribe && words.count < 2) {
     // Without a channel it is an error, wherever it is made.

@@ -2,7 +2,6 @@
 import { ask, errorText } from '../backend/control.ts'
 import type { Request } from '../backend/request.ts'
 import { integerReply } from '../resp/reply.ts'
-import { Arguments } from '../resp/request.ts'
 import type { Lane } from './lane.ts'
 
 /** Nobody listens here: the message is propagated to the replicas, and that is what it is for. */
@@ -11,7 +10,7 @@ const NONE_ACKNOWLEDGED_AOF = Buffer.from('*2\r\n:0\r\n:0\r\n', 'latin1')
 
 export function placeWait(lane: Lane, request: Request): boolean {
   if (lane.inFlight > 0) return false
-  const words = new Arguments(request.bytes, request.start, request.end)
+  const words = request.words
   const isAof = words.word(0) === 'waitaof'
   const isWellFormed = words.count === (isAof ? 4 : 3)
   if (isWellFormed && lane.writeGeneration > 0 && lane.writeGeneration < lane.shard.generation) {

@@ -4,7 +4,6 @@ import type { Request } from '../backend/request.ts'
 import { hasBlockOption, Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
 import { errorReply, nullArrayReply, OK, PONG } from '../resp/reply.ts'
-import { Arguments } from '../resp/request.ts'
 import { placeClientCommand } from './client-command.ts'
 import { deniedName } from './denial.ts'
 import type { Lane } from './lane.ts'
@@ -98,7 +97,7 @@ function placeOnPin(lane: Lane, request: Request): boolean {
     case Kind.Topology:
       if (lane.inFlight > 0 && (lane.pin?.tap == null || isAnsweredByUs(kind))) return false
       // A RESP2 subscriber may send little more than (UN)SUBSCRIBE, and the server words that best.
-      if (session.protocol === 2 && (session.subscriptions?.count ?? 0) > 0 && isAnsweredByUs(kind)) {
+      if (session.protocol === 2 && session.isSubscribed && isAnsweredByUs(kind)) {
         return lane.placePinned(request)
       }
       if (session.transaction === null || isAlwaysPossible(request)) return placeSpecial(lane, request)
@@ -150,8 +149,7 @@ function placeInTransaction(lane: Lane, request: Request): boolean {
   const { transaction } = lane.proxy.session
   const { kind } = request.command
   if (transaction !== null) {
-    const isReplyMode =
-      kind === Kind.Client && new Arguments(request.bytes, request.start, request.end).word(1) === 'reply'
+    const isReplyMode = kind === Kind.Client && request.words.word(1) === 'reply'
     if (kind === Kind.Subscribe || kind === Kind.Unsubscribe || kind === Kind.Monitor || isReplyMode) {
       transaction.isUnframeable = true
     } else if (kind !== Kind.Reset && kind !== Kind.Wait && kind !== Kind.Script && kind !== Kind.Function)
@@ -206,5 +204,5 @@ function isLoginNeeded(lane: Lane): boolean {
 }
 
 function isBlockingRead(request: Request): boolean {
-  return hasBlockOption(new Arguments(request.bytes, request.start, request.end))
+  return hasBlockOption(request.words)
 }

@@ -4,7 +4,7 @@ import { Phase, Request, type WholeBlock } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import type { Command } from '../command/table.ts'
 import type { Config } from '../config.ts'
-import { Arguments, encodeRequest, splitInline } from '../resp/request.ts'
+import { encodeRequest, splitInline } from '../resp/request.ts'
 import { RequestFramer, Scan } from '../resp/request-framer.ts'
 import type { Stream, StreamHandler } from '../runtime/runtime.ts'
 import { admit } from './admission.ts'
@@ -97,7 +97,7 @@ export class Proxy implements StreamHandler {
   ended(): void {
     this.ending.hasEnded = true
     // Redis closes a client that waits in a blocking command or listens; every other one still gets what it asked for.
-    const isListening = this.#lane.isRaw || (this.session.subscriptions?.count ?? 0) > 0
+    const isListening = this.#lane.isRaw || this.session.isSubscribed
     if (isListening || isBlocked(this)) this.ending.abruptly()
     else this.ending.whenAnswered()
     this.services.turn.settle()
@@ -239,8 +239,8 @@ export class Proxy implements StreamHandler {
   }
 
   /** CLIENT LIST names `client|list`, not the container. */
-  #noteSubcommand({ command, bytes, start, end }: Request): void {
-    this.lastCommand = command.subcommands?.get(new Arguments(bytes, start, end).word(1)) ?? command
+  #noteSubcommand({ command, words }: Request): void {
+    this.lastCommand = command.subcommands?.get(words.word(1)) ?? command
   }
 
   #silence(request: Request): void {

@@ -3,7 +3,6 @@ import type { Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import { EXEC_ABORTED, execAborted, HOLD_FULL } from '../errors.ts'
 import { errorReply, OK } from '../resp/reply.ts'
-import { Arguments } from '../resp/request.ts'
 import type { Lane } from './lane.ts'
 import type { Session } from './session.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -47,7 +46,7 @@ function replyOf(lane: Lane, request: Request, error: Buffer): Buffer {
 
 /** No server is needed to hear no more, and Redis never refuses it. */
 function unsubscribe(session: Session, request: Request): Buffer {
-  const words = new Arguments(request.bytes, request.start, request.end)
+  const words = request.words
   const names = Array.from({ length: words.count - 1 }, (_, index) => words.text(index + 1))
   session.subscriptions ??= new Subscriptions()
   return session.subscriptions.unsubscribe(request.command.name, names, session.protocol)

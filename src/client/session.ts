@@ -53,13 +53,17 @@ export class Session {
     this.isAdmitted = isAdmitted
   }
 
+  get isSubscribed(): boolean {
+    return this.subscriptions !== null && this.subscriptions.count > 0
+  }
+
   /** True while Redis semantics tie the client to one backend connection. */
   get needsPin(): boolean {
     return (
       (this.transaction !== null && this.transaction.refusal === null) ||
       this.isWatching ||
       this.stickyReason !== '' ||
-      (this.subscriptions !== null && this.subscriptions.count > 0)
+      this.isSubscribed
     )
   }
 
@@ -67,7 +71,7 @@ export class Session {
   get pinReason(): string {
     if (this.stickyReason !== '') return this.stickyReason
     if (this.transaction !== null || this.isWatching) return 'transaction'
-    if (this.subscriptions !== null && this.subscriptions.count > 0) return 'subscription'
+    if (this.isSubscribed) return 'subscription'
     return ''
   }
 

@@ -39,11 +39,11 @@ export function settle(lane: Lane, request: Request, bytes: Buffer, start: numbe
       session.isWatchBroken = false
       return null
     case Kind.Select:
-      session.db = Number(wordsOf(request).text(1))
+      session.db = Number(request.words.text(1))
       lane.moveToPool()
       return null
     case Kind.Auth:
-      settleAuth(lane, wordsOf(request))
+      settleAuth(lane, request.words)
       return null
     case Kind.Hello:
       return settleHello(lane, request, bytes, start, end)
@@ -55,22 +55,18 @@ export function settle(lane: Lane, request: Request, bytes: Buffer, start: numbe
       return null
     case Kind.Client:
       if (isOk) settleClient(lane, request)
-      return isOk ? null : withOwnIds(lane, wordsOf(request), bytes, start, end)
+      return isOk ? null : withOwnIds(lane, request.words, bytes, start, end)
     case Kind.Eval:
-      lane.proxy.services.scripts.add(wordsOf(request).bytes(1))
+      lane.proxy.services.scripts.add(request.words.bytes(1))
       return null
     case Kind.Script:
-      settleScript(lane, wordsOf(request))
+      settleScript(lane, request.words)
       return null
     case Kind.Wait:
       return lane.isFenceRefused ? errorReply(FENCE_REFUSED) : null
     default:
       return null
   }
-}
-
-function wordsOf(request: Request): Arguments {
-  return new Arguments(request.bytes, request.start, request.end)
 }
 
 function settleInTransaction(lane: Lane, request: Request, bytes: Buffer, start: number, end: number): void {
@@ -138,7 +134,7 @@ function noteLogin(session: Session, words: Arguments): void {
 
 function settleHello(lane: Lane, request: Request, bytes: Buffer, start: number, end: number): Buffer | null {
   const { session } = lane.proxy
-  const hello = noteHello(session, wordsOf(request))
+  const hello = noteHello(session, request.words)
   if (hello === undefined) return null
   if (hello.name !== undefined) lane.lease.isDirty = true
   lane.moveToPool()
@@ -164,7 +160,7 @@ function settleUnknown(lane: Lane, bytes: Buffer, start: number, end: number): v
 
 /** A CLIENT subcommand that changed the connection it ran on. */
 function settleClient(lane: Lane, request: Request): void {
-  const words = wordsOf(request)
+  const words = request.words
   const { session } = lane.proxy
   switch (words.word(1)) {
     case 'tracking':

@@ -137,9 +137,7 @@ export class Undecided {
     this.#replies.unhold(request)
     request.phase = Phase.Queued
     if (frame !== undefined) {
-      request.bytes = frame
-      request.start = 0
-      request.end = frame.length
+      request.replaceFrame(frame)
       request.attempts++
     }
     queue.push(request)

@@ -30,9 +30,7 @@ export class WaitingQueue {
   push(request: Request, isServing: boolean): void {
     if (this.#isTooMuch(request, isServing)) {
       request.refusal = HOLD_FULL_REFUSAL
-      request.bytes = NO_BYTES
-      request.start = 0
-      request.end = 0
+      request.replaceFrame(NO_BYTES)
     }
     this.#requests.push(request)
     this.#count(request)
