@@ -100,10 +100,10 @@ function placeKill(lane: Lane, request: Request, words: Arguments): boolean {
     : words.count > 3 && clientFilter(words, 2, proxy, true)
   if (!filter) return lane.placeAnywhere(request)
   const victims = [...clients.values()].filter(filter)
-  const user = isOldForm ? undefined : filterValue(words, 'user')
-  if (victims.length === 0 && user !== undefined) {
-    // Only the server knows whether there is such a user; with the id of nobody it ends no connection of ours.
-    request.replaceFrame(encodeRequest(['CLIENT', 'KILL', 'USER', user, 'ID', NOBODY]))
+  const doubtful = isOldForm ? [] : doubtfulOptions(words)
+  if (victims.length === 0 && doubtful.length > 0) {
+    // With the id of nobody the server ends no connection of ours.
+    request.replaceFrame(encodeRequest(['CLIENT', 'KILL', ...doubtful, 'ID', NOBODY]))
     return lane.placeAnywhere(request)
   }
   for (const victim of victims) {
@@ -116,10 +116,14 @@ function placeKill(lane: Lane, request: Request, words: Arguments): boolean {
   return true
 }
 
-function filterValue(words: Arguments, option: string): string | undefined {
-  for (let index = 2; index + 1 < words.count; index += 2)
-    if (words.word(index) === option) return words.text(index + 1)
-  return undefined
+/** What only the server can judge: whether there is such a user, and whether it knows the option, which Redis 7.0 does not. */
+function doubtfulOptions(words: Arguments): string[] {
+  const options: string[] = []
+  for (let index = 2; index + 1 < words.count; index += 2) {
+    const option = words.word(index)
+    if (option === 'user' || option === 'maxage') options.push(option, words.text(index + 1))
+  }
+  return options
 }
 
 /**

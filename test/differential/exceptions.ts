@@ -150,7 +150,7 @@ export const exceptions: readonly Exception[] = [
     isSeldom: true,
   },
   { commands: 'client|id', reason: 'The number of the connection.', mask: digits, isSeldom: true },
-  { commands: 'client|info', reason: 'Sockets, buffers, ages, and the subcommand.', mask: clientFacts },
+  { commands: 'client|info', reason: 'Sockets, buffers, ages.', mask: clientFacts },
   { commands: 'client|list', reason: 'The server lists the connections that look after it too.', mask: outermostKind },
   {
     commands: 'monitor',
@@ -161,10 +161,11 @@ export const exceptions: readonly Exception[] = [
 
   {
     commands: 'client|kill',
-    reason: 'Kills clients of the proxy, which knows no list of users, and all options with any server.',
-    when: has('user', 'maxage'),
-    mask: () => '',
-    allowsErrors: true,
+    reason:
+      'In a transaction it is the server that ends connections, those which the proxy keeps for the user among them.',
+    when: has('user'),
+    mask: digits,
+    isSeldom: true,
   },
   {
     commands: 'post host:',

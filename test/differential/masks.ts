@@ -36,7 +36,7 @@ export const infoFields: Mask = (reply) => {
   return `${reply.type}${names.filter((name) => !met.test(name) && !forked.test(name)).join(' ')}`
 }
 
-const clientFields = ['name', 'db', 'sub', 'psub', 'multi', 'user', 'resp']
+const clientFields = ['name', 'flags', 'db', 'sub', 'psub', 'ssub', 'multi', 'events', 'cmd', 'user', 'redir', 'resp']
 
 /** What CLIENT INFO says of the client itself, without what it says of its connection. */
 export const clientFacts: Mask = (reply) => {
