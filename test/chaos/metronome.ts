@@ -15,6 +15,8 @@ export class Metronome {
   readonly #end: Promise<void>
   /** When each write was answered with success, in ms of `performance.now()`. */
   readonly #beats: number[] = []
+  /** When the last write that succeeded was asked for. */
+  #lastAskedAt = 0
   #isEnding = false
 
   private constructor(client: RawClient, crowd: RunningCrowd) {
@@ -34,6 +36,13 @@ export class Metronome {
     return waitUntil(beat, { what: 'a write succeeds after the fault', timeoutMs: PATIENCE_MS })
   }
 
+  /** Waits for a write that was asked for from now on: whatever was lost before, its client has been told. */
+  async nextBeat(): Promise<void> {
+    const now = performance.now()
+    const isBeaten = () => this.#lastAskedAt > now || this.#crowd.problems.length > 0
+    await waitUntil(isBeaten, { what: 'a write succeeds', timeoutMs: PATIENCE_MS })
+  }
+
   async end(): Promise<void> {
     this.#isEnding = true
     await this.#client.close()
@@ -43,8 +52,12 @@ export class Metronome {
   async #goOn(): Promise<void> {
     try {
       while (!this.#isEnding) {
+        const askedAt = performance.now()
         const reply = await this.#client.ask('INCR', 'metronome')
-        if (reply.startsWith(':')) this.#beats.push(performance.now())
+        if (reply.startsWith(':')) {
+          this.#beats.push(performance.now())
+          this.#lastAskedAt = askedAt
+        }
         await delay(PAUSE_MS)
       }
     } catch (error) {

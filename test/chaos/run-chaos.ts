@@ -79,7 +79,7 @@ export async function runChapter({ kind, seed, faults: count, api, only, plant }
   const metronome = await Metronome.start(proxy.port, crowd)
   const befallen: Befallen[] = []
   const possible = possibleFaults(api)
-  await metronome.beatSince(performance.now())
+  await metronome.nextBeat()
   for (let index = 0; index < count && crowd.problems.length === 0; index++) {
     const name = only ?? random.pick(possible)
     const before = new Map(crowd.errors)
@@ -88,7 +88,7 @@ export async function runChapter({ kind, seed, faults: count, api, only, plant }
     const stallMs = primaryAt === undefined ? undefined : (await metronome.beatSince(primaryAt)) - primaryAt
     await set.heal()
     await service?.isKnown(proxy.log)
-    await metronome.beatSince(performance.now())
+    await metronome.nextBeat()
     complainOfLateLosses(crowd, outcome)
     const errors = newErrors(before, crowd.errors)
     if ('isHarmless' in faults[within]) complainOfErrors(crowd, within, errors)
@@ -99,9 +99,11 @@ export async function runChapter({ kind, seed, faults: count, api, only, plant }
   const direct = await set.direct()
   await crowd.audit(direct)
   await direct.close()
-  const misdeeds = await proxy.stop()
+  // Whoever is still there has been complained of: the end of the proxy is no further problem.
+  const problems = [...crowd.problems]
+  problems.push(...(await proxy.stop()))
   await set.stop()
-  return { befallen, problems: [...misdeeds, ...crowd.problems], replies: crowd.replies, readFrom, log: proxy.log() }
+  return { befallen, problems, replies: crowd.replies, readFrom, log: proxy.log() }
 }
 
 /** Only what was in flight when the primary died may have an unknown fate. */

@@ -79,13 +79,14 @@ export class RunningCrowd implements Crowd {
   async end(): Promise<void> {
     this.isEnding = true
     let timer: NodeJS.Timeout | undefined
+    const isRight = this.problems.length === 0
     const overdue = new Promise<void>((resolve) => {
       timer = setTimeout(
         () => {
-          this.complain(`still waiting for a reply: ${[...this.#working].join(', ')}`)
+          if (isRight) this.complain(`still waiting for a reply: ${[...this.#working].join(', ')}`)
           resolve()
         },
-        patienceMs[this.problems.length === 0 ? 'right' : 'wrong'],
+        patienceMs[isRight ? 'right' : 'wrong'],
       )
     })
     await Promise.race([Promise.all(this.#ends), overdue])
