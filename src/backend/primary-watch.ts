@@ -58,6 +58,8 @@ export class PrimaryWatch {
   /** The accepted primary stands: only a better one or its own word changes that. */
   #isSure = false
   #doubtedAt: number
+  /** The accepted one was taken from the servers, and no other has been accepted since. */
+  #missing: Watched | null = null
   #toldConnection: BackendConnection | null = null
   #isMissingRightLogged = false
 
@@ -106,6 +108,7 @@ export class PrimaryWatch {
     this.#observer.heard(this.#accepted, this.#servers)
     if (this.#accepted === null || this.#servers.includes(this.#accepted)) return
     const { name } = this.#accepted
+    this.#missing = this.#accepted
     this.#accepted = null
     this.#refuse({
       result: HandshakeResult.NotPrimary,
@@ -123,9 +126,12 @@ export class PrimaryWatch {
   }
 
   #watch(place: Place): Watched {
+    const { name, uid, address } = this.#missing ?? { name: '', uid: '' }
+    // Its endpoint moved from one slice to another: it is the same server, and what it has in flight will be answered.
+    const isBack = uid !== '' && uid === place.uid && name === addressText(place.address)
     return new Watched(
       this.#context,
-      place,
+      isBack ? { ...place, address: address! } : place,
       () => this.#servers.length > 1,
       (watched) => {
         this.#judged(watched)
@@ -225,6 +231,7 @@ export class PrimaryWatch {
     const isFormerDemoted = former?.report?.result === HandshakeResult.Replica
     if (former !== server) this.#acceptedAt = this.#context.runtime.now()
     this.#accepted = server
+    this.#missing = null
     this.#isSure = true
     for (const { prober } of this.#servers) prober.calm(prober === server.prober ? 1 : this.#replicaPace)
     const { control, hello } = server.prober

@@ -126,6 +126,25 @@ describe.skipIf(!hasKubernetes)('a Service (skipped without KUBEBUILDER_ASSETS)'
     expect(await connected.ask('GET', 'a')).toBe('$1\r\n1\r\n')
   })
 
+  test('an endpoint that moves from one slice to another, and is in none for a moment, interrupts nothing', async () => {
+    const [primary, replica] = (await start(['127.0.0.2', '127.0.0.3'], true)) as [RedisServer, RedisServer]
+    const endpoints = [{ addresses: [inPods(primary.host)], targetRef: { kind: 'Pod', uid: 'redis-0' } }]
+    await create(slice('redis-a', primary, { endpoints }), slice('redis-b', replica))
+    const connected = await serve()
+    expect(await connected.ask('SET', 'a', '1')).toBe(ok)
+    const waiting = await connect(proxy!.port, 30_000)
+    waiting.send(['BLPOP', 'queue', '20'])
+    await waitUntil(async () => (await direct(primary, 'INFO', 'clients')).includes('blocked_clients:1'), {
+      what: 'it waits',
+    })
+    await api.call('DELETE', `${SLICES}/redis-a`)
+    await proxy!.logs(/is no longer among the servers/)
+    await create(slice('redis-c', primary, { endpoints }))
+    expect(await connected.ask('RPUSH', 'queue', 'value')).toBe(':1\r\n')
+    expect(await waiting.readReply()).toEqual(Buffer.from('*2\r\n$5\r\nqueue\r\n$5\r\nvalue\r\n'))
+    await waiting.close()
+  })
+
   test('an API server that dies changes nothing, and what changed meanwhile is seen when it is back, history or not', async () => {
     const [old, next] = (await start(['127.0.0.2', '127.0.0.3'])) as [RedisServer, RedisServer]
     await create(slice('redis-a', old))
