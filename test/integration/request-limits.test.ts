@@ -1,7 +1,7 @@
 // What a client may send, and how many may come: Redis's limits in Redis's words, and then the end of that client only.
 
 import { readFileSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { bundlePath, ensureBuild } from '../../scripts/toolchain.mjs'
 import { startProgram } from '../support/child-program.ts'
 import { connect } from '../support/raw-client.ts'
@@ -132,9 +132,9 @@ describeOnEachServer('RUSTEZE_MEMORY', (kind) => {
 
 describeOnEachServer('large values', (kind) => {
   const stage = setStage(kind)
+  beforeAll(() => ensureBuild())
 
   test.skipIf(process.platform !== 'linux')('100 MB pass both ways through a small process', async () => {
-    await ensureBuild()
     const proxy = startProgram(process.execPath, [bundlePath], {
       env: { RUSTEZE_LISTEN: '127.0.0.1:0', RUSTEZE_BACKENDS: stage.server.addr },
     })
