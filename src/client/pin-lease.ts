@@ -26,7 +26,7 @@ export class PinLease implements PinWaiter, PinTaker {
   /** Who lent it, and gets it back: the client's pool, or the proxy's own user's while another one logs in. */
   #lender: Pool
   /** Lanes of clients that wait for this one to have a connection of its own. */
-  readonly #dependents = new Set<Lane>()
+  #dependents: Set<Lane> | null = null
   /** The connection of a client that left, until what it had sent is answered. */
   #left: BackendConnection | null = null
   #isAwaited = false
@@ -75,9 +75,12 @@ export class PinLease implements PinWaiter, PinTaker {
     const { session } = this.#lane.proxy
     if (session.stickyReason === '') session.stickyReason = reason
     const connection = this.#lane.takePin()
-    if (connection === null) this.#dependents.add(dependent)
     // With RESP3 it is sent invalidations without having subscribed to anything.
-    else listen(this.#lane, connection)
+    if (connection !== null) listen(this.#lane, connection)
+    else {
+      this.#dependents ??= new Set()
+      this.#dependents.add(dependent)
+    }
     return connection
   }
 
@@ -194,9 +197,9 @@ export class PinLease implements PinWaiter, PinTaker {
     this.connection = connection
     this.isDirty = false
     restorePin(this.#lane, connection)
-    const dependents = [...this.#dependents]
-    this.#dependents.clear()
-    for (const dependent of dependents) dependent.advance()
+    const dependents = this.#dependents
+    this.#dependents = null
+    for (const dependent of dependents ?? []) dependent.advance()
   }
 
   #forget(connection: BackendConnection): void {

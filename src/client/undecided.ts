@@ -19,8 +19,8 @@ export class Undecided {
   readonly #lane: Lane
   readonly #replies: ReplyQueue
   #requests = new RequestQueue()
-  /** EVAL frames for EVALSHA requests whose script the server has lost. */
-  readonly #healed = new Map<Request, Buffer>()
+  /** EVAL frames for EVALSHA requests whose script the server has lost; few clients ever have one. */
+  #healed: Map<Request, Buffer> | null = null
   /** Something behind the first refusal has run: every reply will be delivered as it is. */
   haveOthersRun = false
   /** EXEC failed for a refusal, or DISCARD came behind one: the transaction is over only if that is delivered. */
@@ -45,6 +45,7 @@ export class Undecided {
 
   /** The server has lost its script: it did not run, and runs as `frame` when asked again. */
   addHealed(request: Request, reply: Buffer, frame: Buffer): void {
+    this.#healed ??= new Map()
     this.#healed.set(request, frame)
     this.#add(request, reply)
   }
@@ -116,7 +117,7 @@ export class Undecided {
     this.haveOthersRun = false
     this.isEndHeld = false
     this.#isRefused = false
-    this.#healed.clear()
+    this.#healed = null
     this.#requests.clear()
     this.#block.clear()
   }
@@ -132,7 +133,7 @@ export class Undecided {
   }
 
   #again(request: Request, queue: RequestQueue): void {
-    const frame = this.#healed.get(request)
+    const frame = this.#healed?.get(request)
     this.#lane.proxy.services.outcomes.addRetry(retryReason(request, frame !== undefined))
     this.#replies.unhold(request)
     request.phase = Phase.Queued
