@@ -83,10 +83,14 @@ function kubeconfig(port: number): string {
   return path
 }
 
-test('while there is no kubeconfig', () => stopAtAll({ KUBECONFIG: join(directory, 'none') }), 60_000)
+test(
+  'while there is no kubeconfig',
+  () => stopAtAll({ KUBECONFIG: join(directory, 'none') }, [0, 40, 120, 220, 400, 1500]),
+  60_000,
+)
 
 test('while nothing listens at the API server', async () => {
-  await stopAtAll({ KUBECONFIG: kubeconfig(await freePort()) })
+  await stopAtAll({ KUBECONFIG: kubeconfig(await freePort()) }, [0, 80, 160, 280, 500, 1500])
 }, 60_000)
 
 test('in the TLS handshake with a server that does not answer', async () => {
