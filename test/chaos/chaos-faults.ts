@@ -13,6 +13,8 @@ const LONGEST_PAUSE_MS = 1500
  * even if it was between the two, so that no write is lost by the servers and every missing one is the proxy's fault.
  */
 const SETTLE_MS = 20
+/** Replies that had passed a cut before it was made are read so long after it, in ms, on a loaded machine. */
+const LAST_REPLIES_MS = 500
 
 export interface Scene {
   readonly set: ReplicaSet
@@ -98,9 +100,12 @@ async function isolatePrimary(scene: Scene): Promise<Outcome> {
 async function partition(scene: Scene, place: { rejoin(): Promise<void> }, cut: () => Promise<void>): Promise<Outcome> {
   const { set, metronome } = scene
   await cut()
+  const cutAt = performance.now()
   await pause(scene)
+  const promotingAt = performance.now()
   await set.promote(await set.mostCaughtUp())
   const primaryAt = performance.now()
+  if (metronome.hasBeatBetween(cutAt + LAST_REPLIES_MS, promotingAt)) throw new Error('the cut lets writes through')
   await metronome.beatSince(primaryAt)
   await place.rejoin()
   await pause(scene)

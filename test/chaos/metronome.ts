@@ -36,6 +36,11 @@ export class Metronome {
     return waitUntil(beat, { what: 'a write succeeds after the fault', timeoutMs: PATIENCE_MS })
   }
 
+  /** Whether a write succeeded between the two. */
+  hasBeatBetween(from: number, to: number): boolean {
+    return this.#beats.some((each) => each > from && each < to)
+  }
+
   /** Waits for a write that was asked for from now on: whatever was lost before, its client has been told. */
   async nextBeat(): Promise<void> {
     const now = performance.now()

@@ -49,6 +49,8 @@ const LEAST_DELAY_MS = 1
 const MOST_DELAY_MS = 8
 /** What is sent so long after the primary died is not in flight on a loaded machine either, in ms. */
 const IN_FLIGHT_MS = 1000
+/** Longer than the proxy's hold: what takes longer hangs. */
+const PATIENCE_MS = 70_000
 
 /** The faults that can be had here. */
 export function possibleFaults(api: ServiceApi | undefined): FaultName[] {
@@ -89,6 +91,8 @@ export async function runChapter({ kind, seed, faults: count, api, only, plant }
     await set.heal()
     await service?.isKnown(proxy.log)
     await metronome.nextBeat()
+    // What a client hears behind a reply that takes its time still belongs to this fault.
+    await crowd.caughtUp(PATIENCE_MS)
     complainOfLateLosses(crowd, outcome)
     const errors = newErrors(before, crowd.errors)
     if ('isHarmless' in faults[within]) complainOfErrors(crowd, within, errors)

@@ -24,8 +24,15 @@ export interface Crowd {
   /** Nothing may fail at all: the server is only slow. */
   readonly isStrict: boolean
   readonly isEnding: boolean
+  /** What was sent and is not wholly answered. */
+  readonly rounds: Set<Round>
   complain(problem: string): void
   answered(reply: Reply, tookMs: number): void
+}
+
+export interface Round {
+  /** In ms of `performance.now()`. */
+  readonly sentAt: number
 }
 
 /** The proxy closed the connection before everything was answered. */
@@ -65,16 +72,13 @@ export class Conversation {
       await nextTurn()
     }
     this.#client.send(bytes.subarray(cut))
-    const sentAt = performance.now()
-    const replies: Reply[] = []
-    for (const question of questions) {
-      const reply = await this.#replyTo(question)
-      question.told?.(reply)
-      this.#judge(question, reply)
-      this.#crowd.answered(reply, performance.now() - sentAt)
-      replies.push(reply)
+    const round = { sentAt: performance.now() }
+    this.#crowd.rounds.add(round)
+    try {
+      return await this.#hear(questions, round)
+    } finally {
+      this.#crowd.rounds.delete(round)
     }
-    return replies
   }
 
   /** Asks until nothing is lost on the way. */
@@ -94,6 +98,18 @@ export class Conversation {
 
   async close(): Promise<void> {
     await this.#client.close()
+  }
+
+  async #hear(questions: readonly Question[], { sentAt }: Round): Promise<Reply[]> {
+    const replies: Reply[] = []
+    for (const question of questions) {
+      const reply = await this.#replyTo(question)
+      question.told?.(reply)
+      this.#judge(question, reply)
+      this.#crowd.answered(reply, performance.now() - sentAt)
+      replies.push(reply)
+    }
+    return replies
   }
 
   async #replyTo({ words }: Question): Promise<Reply> {

@@ -3,7 +3,8 @@
 import { seededRandom } from '../simulator/random.ts'
 import type { Reply } from '../simulator/resp-codec.ts'
 import type { RawClient } from '../support/raw-client.ts'
-import type { Crowd } from './conversation.ts'
+import { waitUntil } from '../support/wait-until.ts'
+import type { Crowd, Round } from './conversation.ts'
 import { Member } from './member.ts'
 import { type Role, roles } from './roles.ts'
 import { passwordOf, users } from './session-roles.ts'
@@ -31,6 +32,7 @@ export class RunningCrowd implements Crowd {
   readonly port: number
   readonly isStrict: boolean
   readonly problems: string[] = []
+  readonly rounds = new Set<Round>()
   isEnding = false
   /** How many errors were told, by their first word and whether a script failed of it. */
   readonly errors = new Map<string, number>()
@@ -73,6 +75,13 @@ export class RunningCrowd implements Crowd {
   /** Replies that told of a loss: without them nothing was tested. */
   get uncertain(): number {
     return this.errors.get('UNCERTAIN') ?? 0
+  }
+
+  /** Waits until all that was sent before is answered, or something is wrong. */
+  async caughtUp(timeoutMs: number): Promise<void> {
+    const now = performance.now()
+    const isDone = () => this.problems.length > 0 || ![...this.rounds].some(({ sentAt }) => sentAt <= now)
+    await waitUntil(isDone, { what: 'all clients are answered', timeoutMs })
   }
 
   /** Lets every client finish its round. */
