@@ -53,9 +53,9 @@ export function refusalOf(command: Command, bytes: Buffer, start: number, end: n
   return Refusal.None
 }
 
-/** Commands on lists, sorted sets and streams have done nothing when they are unblocked; WAIT may have. */
+/** Commands on lists, sorted sets and streams have done nothing when they are unblocked; WAIT and WAITAOF never do anything. */
 function isUnblockable(command: Command): boolean {
-  return /^(b|xread)/.test(command.name)
+  return /^(b|xread|wait)/.test(command.name)
 }
 
 const NO_SCRIPT = '-NOSCRIPT '

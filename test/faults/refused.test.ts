@@ -73,6 +73,16 @@ describeOnEachServer('a server that refuses', (kind) => {
     expect(value).toBe('$1\r\n1\r\n')
   })
 
+  test('as a replica: WAIT that waits already is told of no replica, for nobody knows what the next master has', async () => {
+    const [direct, client] = await Promise.all([stage.direct(), stage.client()])
+    expect(await client.ask('SET', 'waiting', '1')).toBe(ok)
+    client.send(['WAIT', '1', '60000'])
+    await stage.blockedClients(1)
+    await demote(direct)
+    await promote(direct)
+    expect((await client.readReply()).toString()).toBe(':0\r\n')
+  })
+
   test('as a replica, in the middle of a transaction: nothing is queued twice, and a mistake in it still fails it', async () => {
     const [direct, right, wrong] = await Promise.all([stage.direct(), stage.client(), stage.client()])
     await converse(right, ['MULTI'], ['RPUSH', 'right', 'a'])
