@@ -6,7 +6,7 @@ import { RunningCrowd } from '../faults/crowd.ts'
 import type { PlantName } from '../faults/plants.ts'
 import { seededRandom } from '../simulator/random.ts'
 import type { ServerKind } from '../support/redis-server.ts'
-import { type FaultName, faultNames, faults, type Outcome } from './chaos-faults.ts'
+import { type FaultName, faultNames, faults, type Outcome, type Scene } from './chaos-faults.ts'
 import { cast } from './chaos-roles.ts'
 import { Metronome } from './metronome.ts'
 import { isInOwnNetwork } from './own-network.ts'
@@ -80,34 +80,50 @@ export async function runChapter({ kind, seed, faults: count, api, only, plant }
   const crowd = new RunningCrowd({ port: proxy.port, seed, roles: cast })
   const metronome = await Metronome.start(proxy.port, crowd)
   const befallen: Befallen[] = []
+  const scene = { set, metronome, random, api }
   const possible = possibleFaults(api)
-  await metronome.nextBeat()
-  for (let index = 0; index < count && crowd.problems.length === 0; index++) {
-    const name = only ?? random.pick(possible)
-    const before = new Map(crowd.errors)
-    const outcome = await faults[name].befall({ set, metronome, random, api })
-    const { primaryAt, within = name } = outcome
-    const stallMs = primaryAt === undefined ? undefined : (await metronome.beatSince(primaryAt)) - primaryAt
-    await set.heal()
-    await service?.isKnown(proxy.log)
+  try {
     await metronome.nextBeat()
-    // What a client hears behind a reply that takes its time still belongs to this fault.
-    await crowd.caughtUp(PATIENCE_MS)
-    complainOfLateLosses(crowd, outcome)
-    const errors = newErrors(before, crowd.errors)
-    if ('isHarmless' in faults[within]) complainOfErrors(crowd, within, errors)
-    befallen.push({ name, stallMs, errors })
+    for (let index = 0; index < count && crowd.problems.length === 0; index++) {
+      befallen.push(await befall(only ?? random.pick(possible), scene, crowd, () => service?.isKnown(proxy.log)))
+    }
+    await crowd.end()
+    const direct = await set.direct()
+    await crowd.audit(direct)
+    await direct.close()
+  } catch (error) {
+    crowd.complain(`the chapter broke: ${error instanceof Error ? error.stack : error}`)
+    await crowd.end()
   }
-  await crowd.end()
   await metronome.end()
-  const direct = await set.direct()
-  await crowd.audit(direct)
-  await direct.close()
   // Whoever is still there has been complained of: the end of the proxy is no further problem.
   const problems = [...crowd.problems]
   problems.push(...(await proxy.stop()))
   await set.stop()
   return { befallen, problems, replies: crowd.replies, readFrom, log: proxy.log() }
+}
+
+/** @param isKnown waits until the proxy knows where the servers are. */
+async function befall(
+  name: FaultName,
+  scene: Scene,
+  crowd: RunningCrowd,
+  isKnown: () => Promise<void> | undefined,
+): Promise<Befallen> {
+  const { set, metronome } = scene
+  const before = new Map(crowd.errors)
+  const outcome = await faults[name].befall(scene)
+  const { primaryAt, within = name } = outcome
+  const stallMs = primaryAt === undefined ? undefined : (await metronome.beatSince(primaryAt)) - primaryAt
+  await set.heal()
+  await isKnown()
+  await metronome.nextBeat()
+  // What a client hears behind a reply that takes its time still belongs to this fault.
+  await crowd.caughtUp(PATIENCE_MS)
+  complainOfLateLosses(crowd, outcome)
+  const errors = newErrors(before, crowd.errors)
+  if ('isHarmless' in faults[within]) complainOfErrors(crowd, within, errors)
+  return { name, stallMs, errors }
 }
 
 /** Only what was in flight when the primary died may have an unknown fate. */
