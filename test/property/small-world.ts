@@ -7,8 +7,9 @@ import { seededRandom } from '../simulator/random.ts'
 import { startRealProxy } from '../simulator/real-proxy.ts'
 import { encodeRequest, type Reply, ReplyDecoder } from '../simulator/resp-codec.ts'
 import { VirtualClock } from '../simulator/virtual-clock.ts'
-import { VirtualNetwork, type VirtualStream } from '../simulator/virtual-network.ts'
+import { VirtualNetwork } from '../simulator/virtual-network.ts'
 import { virtualRuntime } from '../simulator/virtual-runtime.ts'
+import type { VirtualStream } from '../simulator/virtual-stream.ts'
 
 const PROXY = { host: '127.0.0.1', port: 6380 }
 const BACKEND = { host: '10.0.0.2', port: 6379 }
@@ -62,6 +63,7 @@ export class SmallWorld {
       listen: PROXY,
       backends: [BACKEND],
       discover: undefined,
+      discoverPrimary: undefined,
       trace: () => {},
       accepted: () => {},
     }

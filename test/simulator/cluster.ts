@@ -4,11 +4,14 @@ import type { Endpoint } from '../../src/topology/endpoint.ts'
 import { Journal } from './journal.ts'
 import { ModelRedis } from './model-redis.ts'
 import type { HostAndPort } from './proxy-place.ts'
-import { addressKey, type VirtualNetwork, type World } from './virtual-network.ts'
+import { addressKey, type VirtualNetwork } from './virtual-network.ts'
 import type { Link } from './virtual-pipe.ts'
 import { virtualRuntime } from './virtual-runtime.ts'
+import type { World } from './world.ts'
 
 const PORT = 6379
+/** What was gathered in a turn is written at its end, so much later at most, in ms. */
+const LONGEST_TURN_MS = 2
 
 export class Cluster {
   readonly journal = new Journal()
@@ -27,6 +30,10 @@ export class Cluster {
   /** What discovery says, by server: one that moved may not be found where it is. */
   readonly #endpoints = new Map<ModelRedis, Endpoint>()
   #follow: ((endpoints: readonly Endpoint[]) => void) | undefined
+  /** Who carries the label of the primary. */
+  #labelled: readonly ModelRedis[]
+  #labelledAtMs = 0
+  #label: ((endpoints: readonly Endpoint[]) => void) | undefined
   #addresses = 0
 
   /** @param makeLink for each server the link that leads to it. */
@@ -44,6 +51,7 @@ export class Cluster {
       return server
     })
     this.primary = this.servers[0]!
+    this.#labelled = [this.primary]
     for (const server of this.others) {
       server.replication.beginAs(this.primary.replication)
       server.demote(this.primary)
@@ -70,6 +78,22 @@ export class Cluster {
     this.#follow = follow
     this.#tell()
     return { stop: () => (this.#follow = undefined) }
+  }
+
+  readonly discoverPrimary: Discover = (label) => {
+    this.#label = label
+    this.#tellLabel()
+    return { stop: () => (this.#label = undefined) }
+  }
+
+  /** Who carries the label from now on, rightly or not. */
+  label(...servers: readonly ModelRedis[]): void {
+    if (servers.length !== this.#labelled.length || servers.some((server) => !this.#labelled.includes(server))) {
+      this.#labelledAtMs = this.#world.clock.nowMs
+    }
+    this.#labelled = servers
+    this.#tellLabel()
+    this.#expectNotice()
   }
 
   /** Discovery names a server where it now is. @param uid of a pod that seems to be another one. */
@@ -114,6 +138,9 @@ export class Cluster {
     this.primary = to
     to.promote()
     this.#expectNotice()
+    // Whoever sets the label looks now and then.
+    const { clock, random } = this.#world
+    clock.after(random.between(0, random.pick([10, 3000])), () => this.label(this.primary))
   }
 
   /** All others become replicas of the primary. */
@@ -132,6 +159,7 @@ export class Cluster {
     }
     this.listAll()
     this.followPrimary()
+    this.label(this.primary)
   }
 
   /** The proxy has taken a server for the primary. */
@@ -139,7 +167,9 @@ export class Cluster {
     this.#accepted = address
     // What was gathered in this turn is written at its end.
     this.#world.clock.after(0, () => {
-      for (const server of this.servers) server.fence(addressKey(server.address) === address)
+      for (const server of this.servers) {
+        server.fence(addressKey(server.address) === address, 'another server was taken for the primary')
+      }
     })
   }
 
@@ -155,9 +185,13 @@ export class Cluster {
     })
   }
 
-  /** Discovery, role and lineage all speak for it. */
+  /** Discovery, role and lineage all speak for it; or the label does, where lineage may not be asked for. */
   #isKnown(primary: ModelRedis): boolean {
-    if (!this.#endpoints.has(primary) || primary.denied.has('info')) return false
+    if (!this.#endpoints.has(primary)) return false
+    if (primary.denied.has('info')) {
+      const isOld = this.#world.clock.nowMs - this.#labelledAtMs >= this.noticeMs
+      return isOld && this.#labelled.length === 1 && this.#labelled[0] === primary
+    }
     return this.others.every(
       ({ isMaster, replication }) => !isMaster || replication.line === primary.replication.formerLine,
     )
@@ -170,6 +204,18 @@ export class Cluster {
       () => `discovery: ${[...this.#endpoints.values()].map(({ host, uid }) => `${host} ${uid}`).join(', ')}`,
     )
     follow([...this.#endpoints.values()])
+    this.#tellLabel()
+    if (this.#endpoints.size === 0) return
+    // A server that was removed gets nothing any more, unless it is found again.
+    this.#world.clock.after(LONGEST_TURN_MS, () => {
+      for (const server of this.servers) if (!this.#endpoints.has(server)) server.fence(false, 'it was removed')
+    })
+  }
+
+  #tellLabel(): void {
+    const endpoints = this.#labelled.flatMap((server) => this.#endpoints.get(server) ?? [])
+    this.#world.trace(() => `label: ${endpoints.map(({ host }) => host).join(', ') || 'none'}`)
+    this.#label?.(endpoints)
   }
 
   #newAddress(): HostAndPort {

@@ -2,14 +2,34 @@
 import type { FaultKind, FaultWorld } from './fault-kind.ts'
 
 function discovery(begin: (world: FaultWorld) => () => void): FaultKind {
-  return { weight: 3, excusesErrors: true, longestMs: 2000, aftermathMs: 5000, needsDiscovery: true, begin }
+  return { weight: 5, excusesErrors: true, longestMs: 2000, aftermathMs: 5000, needsDiscovery: true, begin }
 }
 
 export const DISCOVERY_FAULTS = {
+  /** The primary, mostly: it still says that it is a master, and would take writes. */
   unlist: discovery(({ cluster, random }) => {
-    const server = random.pick(cluster.servers)
+    const server = random.chance(0.7) ? cluster.primary : random.pick(cluster.servers)
     cluster.unlist(server)
     return () => cluster.list(server)
+  }),
+  /** The primary is removed and lives on; a replica is promoted in its place, sooner or later. */
+  replaceUnlisted: {
+    ...discovery(({ cluster, clock, random }) => {
+      const former = cluster.primary
+      cluster.unlist(former)
+      const timer = clock.after(random.between(0, 1500), () => cluster.failOver(random.pick(cluster.others)))
+      return () => {
+        timer.cancel()
+        cluster.followPrimary()
+        cluster.list(former)
+      }
+    }),
+    leastServers: 2,
+  },
+  /** The label is on the wrong server, on several or on none: of no account but where nothing else tells masters apart. */
+  mislabel: discovery(({ cluster, random }) => {
+    cluster.label(...cluster.servers.filter(() => random.chance(0.5)))
+    return () => cluster.label(cluster.primary)
   }),
   /** No news is no reason to forget anybody: no client may hear of it. */
   unlistAll: {

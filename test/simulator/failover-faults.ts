@@ -94,9 +94,13 @@ export const FAILOVER_FAULTS = {
       const { cluster, random } = world
       const former = cluster.primary
       cluster.failOver(random.pick(cluster.others))
+      // Lineage tells whom to take, whatever the label says.
+      const cancel = within(world, 3000, () => cluster.label(random.pick(cluster.servers)))
       return () => {
+        cancel()
         if (random.chance(0.3)) cluster.failOver(former)
         cluster.followPrimary()
+        cluster.label(cluster.primary)
       }
     },
     UNNOTICED_MS,

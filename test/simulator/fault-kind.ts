@@ -1,6 +1,6 @@
 // What a fault is: it begins, gives back what ends it, and says whether clients may hear of it.
 import type { Cluster } from './cluster.ts'
-import type { World } from './virtual-network.ts'
+import type { World } from './world.ts'
 
 /** What a fault may lay hands on. */
 export interface FaultWorld extends World {

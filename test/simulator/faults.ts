@@ -31,6 +31,10 @@ export interface Fault {
   readonly endsAfterCommands: number
 }
 
+export function endOf({ atMs, durationMs }: Fault): number {
+  return atMs + durationMs
+}
+
 /** A fault that waits for commands does not wait for ever. */
 const LONGEST_WAIT_MS = 300
 

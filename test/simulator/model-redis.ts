@@ -10,7 +10,9 @@ import { SESSION_COMMANDS } from './model-session-commands.ts'
 import { type Change, ModelStore } from './model-store.ts'
 import { encode } from './resp-codec.ts'
 import type { VirtualClock } from './virtual-clock.ts'
-import { addressKey, type VirtualStream, type World } from './virtual-network.ts'
+import { addressKey } from './virtual-network.ts'
+import type { VirtualStream } from './virtual-stream.ts'
+import type { World } from './world.ts'
 
 export class ModelRedis {
   /** Its first address: it keeps it when it moves. */
@@ -42,8 +44,6 @@ export class ModelRedis {
   /** Accepts connections and closes them before a word is said, as a load balancer without servers does. */
   closesAtOnce = false
   maxConnections = Number.POSITIVE_INFINITY
-  /** The proxy has taken another server for the primary. */
-  isFenced = false
   isStopped = false
   busyUntilMs = 0
   /** Hears for how long a script will keep the server from answering. */
@@ -55,6 +55,8 @@ export class ModelRedis {
   #listener: Listener | undefined
   #isStarting = false
   #nextId = 1
+  /** Why the proxy may send it nothing new; '' while it may. */
+  #fencedBy = ''
   readonly #waiting = new Set<ModelConnection>()
   #hooks: { commandsLeft: number; run: () => void }[] = []
 
@@ -105,7 +107,7 @@ export class ModelRedis {
     this.#listener = await this.#runtime.listen(this.address, (stream) => {
       const connection = new ModelConnection(this, stream, this.#nextId++)
       this.connections.add(connection)
-      if (this.isFenced) connection.fencedAtByte = 0
+      if (this.#fencedBy !== '') connection.fencedAtByte = 0
       if (this.closesAtOnce) this.clock.after(0, () => this.drop(connection, this.#world.random.chance(0.5)))
       else if (this.connections.size > this.maxConnections) {
         connection.push(encode.error('ERR max number of clients reached'))
@@ -245,9 +247,9 @@ export class ModelRedis {
     connection.lastWriteOffset = this.replication.offset
   }
 
-  /** The proxy has made up its mind. @param isPrimary for this server: only connections made from now on carry anything new. */
-  fence(isPrimary: boolean): void {
-    this.isFenced = !isPrimary
+  /** The proxy knows. @param isPrimary whether this server may get anything new from now on. @param why it may not. */
+  fence(isPrimary: boolean, why: string): void {
+    this.#fencedBy = isPrimary ? '' : why
     for (const connection of this.connections) {
       const { peer } = connection.stream as VirtualStream
       connection.fencedAtByte = Math.min(
@@ -258,7 +260,7 @@ export class ModelRedis {
   }
 
   tellFenceBroken(token: string): void {
-    this.#world.violation(`${this.name} was sent the write ${token} after another server was taken for the primary`)
+    this.#world.violation(`${this.name} was sent the write ${token} after ${this.#fencedBy}`)
   }
 
   #becomesMaster(): void {

@@ -21,6 +21,8 @@ export interface ProxyPlace {
   readonly backends: readonly HostAndPort[]
   /** Tells at once and after each change where servers are; undefined where that stands fast. */
   readonly discover: Discover | undefined
+  /** Likewise: where the label of the primary is. */
+  readonly discoverPrimary: Discover | undefined
   readonly settings: ProxySettings
   trace(line: () => string): void
   /** To be called when the proxy takes a server for the primary: from then on nothing new may go to any other. */
@@ -38,14 +40,21 @@ export interface ProxySettings {
   readonly outputSoftBytes: number
   readonly outputHardBytes: number
   readonly maxInFlight: number
-  readonly readFrom: 'primary' | 'prefer-replica'
+  readonly readFrom: 'primary' | 'prefer-replica' | 'replica'
   readonly replicaMaxLagMs: number
 }
 
 export type StartProxy = (place: ProxyPlace) => Promise<SimulatedProxy>
 
-/** Chooses small and large values, so that bounds and timeouts are met. */
-export function chooseSettings(random: Random): ProxySettings {
+/** Chooses small and large values, so that bounds and timeouts are met. @param canReadReplicas a replica may be known to be fresh. */
+export function chooseSettings(random: Random, canReadReplicas: boolean): ProxySettings {
+  const settings = anySettings(random)
+  if (settings.readFrom !== 'replica') return settings
+  // Reads that want a replica wait until it has caught up and says so; where none can, they would wait in vain.
+  return canReadReplicas ? { ...settings, holdMs: 5000 } : { ...settings, readFrom: 'prefer-replica' }
+}
+
+function anySettings(random: Random): ProxySettings {
   return {
     sharedConnections: random.pick([0, 1, 2, 4]),
     holdMs: random.pick([500, 2000, 5000]),
@@ -57,7 +66,7 @@ export function chooseSettings(random: Random): ProxySettings {
     outputSoftBytes: random.pick([65_536, 1024 * 1024]),
     outputHardBytes: random.pick([1024 * 1024, 8 * 1024 * 1024]),
     maxInFlight: random.pick([16, 4096]),
-    readFrom: random.pick(['primary', 'prefer-replica']),
+    readFrom: random.pick(['primary', 'primary', 'prefer-replica', 'replica']),
     replicaMaxLagMs: random.pick([5000, 10_000]),
   }
 }

@@ -13,7 +13,7 @@ export function realWorld(seed: number): { readonly startProxy: StartProxy; read
 }
 
 export async function startRealProxy(place: ProxyPlace): Promise<SimulatedProxy> {
-  const { listen, backends, settings, runtime, discover } = place
+  const { listen, backends, settings, runtime, discover, discoverPrimary } = place
   const parsed = parseConfig({
     RUSTEZE_LISTEN: `${listen.host}:${listen.port}`,
     RUSTEZE_BACKENDS: backends.map(({ host, port }) => `${host}:${port}`).join(),
@@ -34,7 +34,11 @@ export async function startRealProxy(place: ProxyPlace): Promise<SimulatedProxy>
     RUSTEZE_DRAIN: '10s',
   })
   if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors))
-  const app = startApp({ config: parsed.config, runtime, log: tracingLog(place), ...(discover && { discover }) })
+  const app = startApp({
+    ...{ config: parsed.config, runtime, log: tracingLog(place) },
+    ...(discover && { discover }),
+    ...(discoverPrimary && { discoverPrimary }),
+  })
   await app.listening
   return app
 }

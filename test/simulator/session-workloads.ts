@@ -1,9 +1,9 @@
 // What simulated clients do with their connections: subscribe, switch database and user, leave, half-close, idle, ask for silence.
-import { Disconnected, type Request, type SimulatedClient } from './client-model.ts'
+import { Disconnected, type SimulatedClient } from './client-model.ts'
+import type { Request } from './client-world.ts'
 import { tokensIn } from './model-store.ts'
 import type { Reply } from './resp-codec.ts'
-import { isInteger, isOk, OwnKeys, writeRequest } from './workload-parts.ts'
-import { anyCommand, think, type Workload } from './workloads.ts'
+import { anyCommand, isInteger, isOk, OwnKeys, think, type Workload, writeRequest } from './workload-parts.ts'
 
 const CHANNELS = ['news:0', 'news:1', 'news:2']
 

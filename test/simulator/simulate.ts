@@ -2,7 +2,8 @@
 import { parseArgs } from 'node:util'
 import type { FaultName } from './faults.ts'
 import { realWorld } from './real-proxy.ts'
-import { type Outcome, type SimulationOptions, simulate } from './simulation.ts'
+import { simulate } from './simulation.ts'
+import type { Outcome, SimulationOptions } from './simulation-options.ts'
 
 const USAGE = `usage: node test/simulator/simulate.ts --seed 123 [--trace] | --seeds 1..2000
   --trace              tells everything that happens, line by line

@@ -1,9 +1,10 @@
 // Builds a whole world from one seed (network, model Redis, the proxy, clients and faults), lets it run, and says what went wrong.
-import { type ClientWorld, SimulatedClient } from './client-model.ts'
+import type { ClientWorld } from './client-world.ts'
 import { Cluster } from './cluster.ts'
+import { Crowd } from './crowd.ts'
 import { Excuses, RECOVERY_MS } from './excuses.ts'
 import type { FaultWorld } from './fault-kind.ts'
-import { type Fault, type FaultName, planFaults, possibleFaults, scheduleFaults } from './faults.ts'
+import { endOf, type Fault, planFaults, possibleFaults, scheduleFaults } from './faults.ts'
 import { Ledger } from './ledger.ts'
 import {
   chooseSettings,
@@ -11,41 +12,13 @@ import {
   type ProxyPlace,
   type ProxySettings,
   type SimulatedProxy,
-  type StartProxy,
 } from './proxy-place.ts'
 import { type Random, seededRandom } from './random.ts'
 import { SERVER_FAULTS } from './server-faults.ts'
-import { runWorkload, SESSION_WORKLOADS } from './session-workloads.ts'
+import type { Outcome, SimulationOptions } from './simulation-options.ts'
 import { VirtualClock } from './virtual-clock.ts'
 import { makeLink, VirtualNetwork } from './virtual-network.ts'
 import { virtualRuntime } from './virtual-runtime.ts'
-import { DATA_WORKLOADS } from './workloads.ts'
-
-export interface SimulationOptions {
-  readonly startProxy: StartProxy
-  readonly faults?: readonly FaultName[]
-  readonly workloads?: readonly string[]
-  readonly clients?: number
-  /** One when it is left out; the others can be promoted. */
-  readonly serverCount?: number
-  /** Discovery may change its mind; the seed decides when it is left out. */
-  readonly hasDiscovery?: boolean
-  /** The server never closes idle connections, for proxies that do not keep them alive. */
-  readonly isPatient?: boolean
-  /** Fewer clients, less traffic and fewer faults; the seed decides when it is left out. */
-  readonly isSmall?: boolean
-  readonly trace?: (line: string) => void
-}
-
-export interface Outcome {
-  readonly seed: number
-  /** What must never happen and did; empty in a good run. */
-  readonly violations: readonly string[]
-  /** Two runs of one seed must have the same. */
-  readonly digest: string
-  readonly faults: readonly string[]
-  readonly summary: Readonly<Record<string, number>>
-}
 
 /** Within so much virtual time after everything has ended the last reply must have come. */
 const PATIENCE_MS = 15_000
@@ -79,10 +52,9 @@ class Simulation {
   readonly #violations: string[] = []
   readonly #excuses: Excuses
   #world: ClientWorld & FaultWorld
-  #clients: SimulatedClient[] = []
+  readonly #crowd: Crowd
   #digest = 0
   #replies = 0
-  #finished = 0
   #longestReplyMs = 0
   /** How often the proxy has taken a server for the primary. */
   #switches = 0
@@ -103,15 +75,16 @@ class Simulation {
     const busyMs = this.#random.pick([0, 0.1, 1])
     this.#clock = new VirtualClock(() => (turns.chance(0.3) ? turns.between(0, busyMs) : 0))
     this.#world = this.#makeWorld()
+    this.#crowd = new Crowd(this.#world)
     this.#excuses = new Excuses(this.#clock, this.#world.cluster.servers)
   }
 
   async run(): Promise<Outcome> {
     const random = this.#random.fork()
     const { cluster, journal } = this.#world
-    const settings = chooseSettings(random)
     const closesIdle = random.chance(0.3) && this.#options.isPatient !== true
     const denied = ['role', 'info'].filter(() => random.chance(0.2))
+    const settings = chooseSettings(random, cluster.others.length > 0 && !denied.includes('info'))
     for (const server of cluster.servers) {
       if (closesIdle) server.idleTimeoutMs = 2 * settings.backendPingMs + 1500
       for (const name of denied) server.denied.add(name)
@@ -140,7 +113,8 @@ class Simulation {
   #plan(random: Random): Fault[] {
     const servers = this.#world.cluster.servers.length
     const possible = possibleFaults(servers, this.#hasDiscovery)
-    const names = this.#options.faults ?? possible
+    const wanted = this.#options.faults
+    const names = wanted === undefined ? possible : possible.filter((name) => wanted.includes(name))
     if (names.length === 0) return []
     const faults = planFaults(random, names, 1 + random.below(this.#isSmall ? 2 : 5))
     if (this.#options.faults !== undefined || servers === 1 || random.chance(0.6)) return faults
@@ -169,6 +143,7 @@ class Simulation {
       listen: PROXY,
       backends: cluster.addresses,
       discover: this.#hasDiscovery ? cluster.discover : undefined,
+      discoverPrimary: this.#hasDiscovery ? cluster.discoverPrimary : undefined,
       settings,
       trace: this.#world.trace,
       accepted: (address) => this.#accepted(address),
@@ -187,10 +162,11 @@ class Simulation {
         if (--left === 0) cluster.recover()
       },
     )
-    const workloads = this.#startClients(random)
+    const count = this.#options.clients ?? 2 + 2 * random.below(this.#isSmall ? 2 : 6)
+    this.#crowd.start(random, count, this.#options.workloads)
     const endMs = this.#clock.nowMs + calmFromMs
     const drainsEarly = random.chance(0.25)
-    this.#sample(settings)
+    this.#crowd.sample(settings.outputHardBytes + SLACK_BYTES, () => this.#isDrained)
     await this.#clock.run(() => false, drainsEarly ? endMs - random.between(200, this.#calmMs) : endMs)
     let drained: Promise<void> | undefined
     if (drainsEarly) {
@@ -199,43 +175,13 @@ class Simulation {
     }
     this.#isEnding = true
     this.#world.trace(() => '--- the clients come to their end')
-    const areOver = (): boolean => workloads.length === this.#finished
-    if (!(await this.#clock.run(areOver, this.#clock.nowMs + PATIENCE_MS))) {
-      this.#tellWhoHangs()
+    if (!(await this.#clock.run(() => this.#crowd.isDone, this.#clock.nowMs + PATIENCE_MS))) {
+      this.#crowd.tellWhoHangs()
       return
     }
     await this.#await('the end of the drain', drained ?? this.#drain(proxy), DRAIN_PATIENCE_MS)
     await this.#clock.run(() => false, this.#clock.nowMs + 100)
     this.#checkBounds(settings)
-  }
-
-  #tellWhoHangs(): void {
-    const hanging = this.#clients.filter((client) => client.describePending() !== '')
-    for (const client of hanging) {
-      this.#violate(`client ${client.index} (${client.name}) hangs: ${client.describePending()}`)
-    }
-    if (hanging.length > 0) return
-    const names = this.#clients.filter(({ isConnected }) => isConnected).map(({ index, name }) => `${index} (${name})`)
-    this.#violate(`nothing is unanswered, but the connections of these clients never end: ${names.join(', ')}`)
-  }
-
-  #startClients(random: Random): Promise<void>[] {
-    const all = { ...DATA_WORKLOADS, ...SESSION_WORKLOADS }
-    const names = this.#options.workloads ?? Object.keys(all)
-    const count = this.#options.clients ?? 2 + 2 * random.below(this.#isSmall ? 2 : 6)
-    const workloads: Promise<void>[] = []
-    let name = ''
-    for (let index = 0; index < count; index++) {
-      // Neighbours do the same: queues, channels and compare-and-set need a partner.
-      if (index % 2 === 0) name = random.pick(names)
-      const workload = all[name]
-      if (workload === undefined) throw new RangeError(`no workload is named ${name}`)
-      const client = new SimulatedClient(this.#world, index, random.fork(), name)
-      this.#clients.push(client)
-      const ended = runWorkload(workload, client).catch((error: unknown) => this.#violate(`a client broke: ${error}`))
-      workloads.push(ended.then(() => void this.#finished++))
-    }
-    return workloads
   }
 
   #drain(proxy: SimulatedProxy): Promise<void> {
@@ -261,22 +207,6 @@ class Simulation {
   #accepted(address: string): void {
     this.#switches++
     this.#world.cluster.accepted(address)
-  }
-
-  /** Looks now and then how much the proxy holds for each client. */
-  #sample(settings: ProxySettings): void {
-    this.#clock.after(20, () => {
-      if (this.#isDrained) return
-      for (const client of this.#clients) {
-        const most = settings.outputHardBytes + SLACK_BYTES
-        if (client.owedBytes > most) {
-          this.#violate(
-            `the proxy has read ${client.owedBytes} bytes of client ${client.index} (${client.name}) unanswered`,
-          )
-        }
-      }
-      this.#sample(settings)
-    })
   }
 
   #checkBounds(settings: ProxySettings): void {
@@ -352,7 +282,7 @@ class Simulation {
         ({ name, atMs, durationMs }) => `${name} at ${atMs.toFixed(0)} for ${durationMs.toFixed(0)} ms`,
       ),
       summary: {
-        clients: this.#clients.length,
+        clients: this.#crowd.size,
         replies: this.#replies,
         executions: journal.executions.length,
         acknowledged: ledger.count('acknowledged'),
@@ -367,8 +297,4 @@ class Simulation {
       },
     }
   }
-}
-
-function endOf({ atMs, durationMs }: Fault): number {
-  return atMs + durationMs
 }

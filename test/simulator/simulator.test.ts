@@ -1,10 +1,13 @@
 // The simulator is only worth what it finds: an honest small proxy passes, and every bug planted in it is found.
 import { describe, expect, test } from 'vitest'
 import type { FaultName } from './faults.ts'
-import { type Outcome, type SimulationOptions, simulate } from './simulation.ts'
+import { simulate } from './simulation.ts'
+import type { Outcome, SimulationOptions } from './simulation-options.ts'
 import { type Bug, startTinyProxy } from './tiny-proxy.ts'
 
 const SELF_TEST_SEEDS = 12
+/** The most a seed of a large world takes on a loaded machine, in ms. */
+const PATIENCE_PER_SEED_MS = 5000
 
 const EVERYTHING_A_TINY_PROXY_CAN = [
   'pipelines',
@@ -23,6 +26,7 @@ const EVERYTHING_A_TINY_PROXY_CAN = [
 const PIPELINES = ['pipelines', 'overlapping']
 const CUTS: FaultName[] = ['closeByReset', 'closeInOrder', 'closeAtAnyByte']
 
+const REMOVALS: FaultName[] = ['unlist', 'unlistAll']
 const FAILOVERS: FaultName[] = ['switchOver', 'failOver', 'twoMasters']
 
 function options(bug: Bug, workloads: readonly string[], faults: readonly FaultName[]): SimulationOptions {
@@ -31,8 +35,8 @@ function options(bug: Bug, workloads: readonly string[], faults: readonly FaultN
     workloads,
     faults,
     // A failover needs somebody to take over; its other faults are for proxies that do more.
-    serverCount: faults.some((name) => FAILOVERS.includes(name)) ? 3 : 1,
-    hasDiscovery: false,
+    serverCount: faults.some((name) => [...FAILOVERS, ...REMOVALS].includes(name)) ? 3 : 1,
+    hasDiscovery: faults.some((name) => REMOVALS.includes(name)),
     isPatient: true,
     isSmall: false,
     clients: 6,
@@ -47,7 +51,7 @@ async function complaints(bug: Bug, workloads: readonly string[], faults: readon
   return outcomes.flatMap(({ violations }) => violations).join('\n')
 }
 
-describe('the simulator', () => {
+describe('the simulator', { timeout: SELF_TEST_SEEDS * PATIENCE_PER_SEED_MS }, () => {
   test('has nothing to say against a proxy that does no more than it should, in a world without faults', async () => {
     expect(await complaints('none', EVERYTHING_A_TINY_PROXY_CAN, [])).toBe('')
   })
@@ -58,6 +62,10 @@ describe('the simulator', () => {
 
   test('has nothing to say against an honest proxy whose primaries are replaced', async () => {
     expect(await complaints('none', PIPELINES, FAILOVERS)).toBe('')
+  })
+
+  test('has nothing to say against an honest proxy whose primary is removed from the list, and back', async () => {
+    expect(await complaints('none', PIPELINES, REMOVALS)).toBe('')
   })
 
   test('runs a seed the same way each time', async () => {
@@ -85,6 +93,7 @@ describe('the simulator', () => {
     ['splits blocks', ['transactions'], [], /ran apart|and was answered/],
     ['keeps former primaries', PIPELINES, ['twoMasters'], /was sent the write .* after another server was taken/],
     ['asks the new primary again', PIPELINES, FAILOVERS, /was executed 2 times, at .* on .* and .* on/],
+    ['keeps removed servers', PIPELINES, REMOVALS, /was sent the write .* after it was removed/],
     ['fakes WAIT', ['waiters'], [], /sent WAIT .* and was answered integer "1"/],
   ]
   test.each(planted)('finds a proxy that %s', async (bug, workloads, faults, complaint) => {

@@ -23,6 +23,7 @@ export type Bug =
   | 'fakes WAIT'
   | 'keeps former primaries'
   | 'asks the new primary again'
+  | 'keeps removed servers'
 
 /** Stands behind the words of a request whose reply the client must not see. */
 const ANSWERED = 'answered'
@@ -105,11 +106,15 @@ class Conversation implements StreamHandler {
   /** Another server is the primary. */
   switched(): void {
     const { bug } = this.#proxy
-    if (bug !== 'keeps former primaries') this.#backend?.destroy()
+    const { isListed } = this.#proxy.primary
+    if (bug === 'keeps former primaries' || (bug === 'keeps removed servers' && !isListed)) return
+    this.#backend?.destroy()
+    this.#forward()
   }
 
   #forward(): void {
     if (this.#queued.length === 0 || this.#isClosed) return
+    if (!this.#proxy.primary.isListed && this.#proxy.bug !== 'keeps removed servers') return
     if (this.#backend === undefined) this.#connect()
     if (!this.#isOpen) return
     for (const words of this.#queued.splice(0)) {

@@ -8,9 +8,12 @@ const CONNECT_TIMEOUT_MS = 500
 
 export class TinyWatch {
   address: HostAndPort
+  /** False while the one it uses is not among the servers that discovery names. */
+  isListed = true
   readonly #place: ProxyPlace
   readonly #switched: () => void
   readonly #streams = new Set<Stream>()
+  readonly #discovery: { stop(): void } | undefined
   #isClosed = false
   /** By address: what each said last. */
   readonly #roles = new Map<HostAndPort, string>()
@@ -21,11 +24,16 @@ export class TinyWatch {
     this.address = place.backends[0]!
     place.accepted(`${this.address.host}:${this.address.port}`)
     // With one server there is nothing to find out.
+    this.#discovery = place.discover?.((endpoints) => {
+      // Nothing at all is no news.
+      if (endpoints.length > 0) this.#listed(endpoints.some(({ host }) => host === this.address.host))
+    })
     if (place.backends.length > 1) for (const backend of place.backends) this.#ask(backend)
   }
 
   close(): void {
     this.#isClosed = true
+    this.#discovery?.stop()
     for (const stream of this.#streams) stream.destroy()
   }
 
@@ -53,6 +61,13 @@ export class TinyWatch {
       },
     })
     this.#streams.add(stream)
+  }
+
+  #listed(isListed: boolean): void {
+    if (isListed === this.isListed) return
+    this.isListed = isListed
+    if (isListed) this.#place.accepted(`${this.address.host}:${this.address.port}`)
+    this.#switched()
   }
 
   #heard(backend: HostAndPort, role: string): void {

@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest'
 import type { Stream, StreamHandler } from '../../src/runtime/runtime.ts'
 import { seededRandom } from './random.ts'
 import { VirtualClock } from './virtual-clock.ts'
-import { makeLink, VirtualNetwork, type VirtualStream } from './virtual-network.ts'
+import { makeLink, VirtualNetwork } from './virtual-network.ts'
 import type { Link } from './virtual-pipe.ts'
 import { virtualRuntime } from './virtual-runtime.ts'
+import type { VirtualStream } from './virtual-stream.ts'
 
 const SERVER = { host: '10.0.0.9', port: 1 }
 const KIB = 1024

@@ -1,5 +1,6 @@
 // What the workloads are made of: requests with their own tokens and the expectations that go with them.
-import type { Request, SimulatedClient } from './client-model.ts'
+import type { SimulatedClient } from './client-model.ts'
+import type { Request } from './client-world.ts'
 import type { Block, Write } from './ledger.ts'
 import type { Reply } from './resp-codec.ts'
 
@@ -91,5 +92,45 @@ export class OwnKeys {
     const history = this.#history.get(name) ?? []
     this.#history.set(name, history)
     return history
+  }
+}
+
+/** Goes on until the world is ending; a lost connection ends it as {@link Disconnected}. */
+export type Workload = (client: SimulatedClient) => Promise<void>
+
+export async function think(client: SimulatedClient): Promise<void> {
+  await client.sleep(client.random.between(1, client.world.longestThoughtMs))
+}
+
+/** One ordinary command with an expectation of its own. */
+export function anyCommand(client: SimulatedClient, keys: OwnKeys): Request {
+  const { random, index } = client
+  const token = client.token()
+  switch (random.below(11)) {
+    case 0:
+    case 1:
+      return keys.set(random.chance(0.1) ? random.below(3000) : 0)
+    case 2:
+    case 3:
+      return keys.get()
+    case 4:
+      return { words: ['ECHO', token], expect: (reply) => reply.text === token }
+    case 5:
+      return { words: ['PING', token], expect: (reply) => reply.text === token }
+    case 6:
+      // A counter of its own: if it were incremented twice, the answer would be 2.
+      return writeRequest(client, token, ['INCR', `n:${token}`], { expect: (reply) => reply.text === '1' })
+    case 7:
+      return writeRequest(client, token, ['APPEND', `log:${index}`, token], { expect: isInteger })
+    case 8:
+      return writeRequest(client, token, ['RPUSH', `list:${index}`, token], { expect: isInteger })
+    case 9:
+      // No token: the element that is popped is in the server's own book of pops.
+      return { words: ['LPOP', `list:${index}`] }
+    default:
+      return {
+        words: ['MGET', `own:${index}:0`, `own:${index}:1`, `none:${token}`],
+        expect: (reply) => reply.items.length === 3 && reply.items[2]!.kind === 'null',
+      }
   }
 }

@@ -1,49 +1,11 @@
-// What simulated clients do with data: pipelines, transactions, compare-and-set, blocking pops, scripts, floods and big values.
-import { Disconnected, type Request, type SimulatedClient } from './client-model.ts'
+// What simulated clients do with data: pipelines, transactions, compare-and-set, blocking pops and scripts.
+import type { SimulatedClient } from './client-model.ts'
+import type { Request } from './client-world.ts'
 import type { Block } from './ledger.ts'
+import { flooders, hogs, largeValues, slowReaders } from './load-workloads.ts'
 import { READONLY } from './model-connection.ts'
 import { SCRIPTS, shaOf } from './model-store.ts'
-import { isInteger, isOk, isQueued, OwnKeys, writeRequest } from './workload-parts.ts'
-
-/** Goes on until the world is ending; a lost connection ends it as {@link Disconnected}. */
-export type Workload = (client: SimulatedClient) => Promise<void>
-
-export async function think(client: SimulatedClient): Promise<void> {
-  await client.sleep(client.random.between(1, client.world.longestThoughtMs))
-}
-
-/** One ordinary command with an expectation of its own. */
-export function anyCommand(client: SimulatedClient, keys: OwnKeys): Request {
-  const { random, index } = client
-  const token = client.token()
-  switch (random.below(11)) {
-    case 0:
-    case 1:
-      return keys.set(random.chance(0.1) ? random.below(3000) : 0)
-    case 2:
-    case 3:
-      return keys.get()
-    case 4:
-      return { words: ['ECHO', token], expect: (reply) => reply.text === token }
-    case 5:
-      return { words: ['PING', token], expect: (reply) => reply.text === token }
-    case 6:
-      // A counter of its own: if it were incremented twice, the answer would be 2.
-      return writeRequest(client, token, ['INCR', `n:${token}`], { expect: (reply) => reply.text === '1' })
-    case 7:
-      return writeRequest(client, token, ['APPEND', `log:${index}`, token], { expect: isInteger })
-    case 8:
-      return writeRequest(client, token, ['RPUSH', `list:${index}`, token], { expect: isInteger })
-    case 9:
-      // No token: the element that is popped is in the server's own book of pops.
-      return { words: ['LPOP', `list:${index}`] }
-    default:
-      return {
-        words: ['MGET', `own:${index}:0`, `own:${index}:1`, `none:${token}`],
-        expect: (reply) => reply.items.length === 3 && reply.items[2]!.kind === 'null',
-      }
-  }
-}
+import { anyCommand, isInteger, isOk, isQueued, OwnKeys, think, type Workload, writeRequest } from './workload-parts.ts'
 
 async function pipelines(client: SimulatedClient): Promise<void> {
   await client.connect()
@@ -231,81 +193,6 @@ async function waiters(client: SimulatedClient): Promise<void> {
       await client.pipeline([wait])
     }
     await think(client)
-  }
-  await client.finish()
-}
-
-/** Asks for much and does not read for a while; the proxy may give up on it. */
-async function slowReaders(client: SimulatedClient): Promise<void> {
-  const keys = new OwnKeys(client)
-  const { random, world } = client
-  while (!world.isEnding) {
-    try {
-      await client.connect({ ...world.network.link(world.proxyAddress), kernelBytes: 4096 })
-      client.mayBeDisconnected = true
-      await client.pipeline([keys.set(random.below(40_000))])
-      client.stream!.pause()
-      client.send(Array.from({ length: 40 }, () => (random.chance(0.9) ? keys.get() : keys.set(random.below(20_000)))))
-      await client.sleep(random.between(10, 800))
-      client.stream!.resume()
-      await client.untilIdle()
-      await client.finish()
-    } catch (error) {
-      if (!(error instanceof Disconnected)) throw error
-    }
-    await think(client)
-  }
-}
-
-/** Sends much at once, in big pieces. */
-async function flooders(client: SimulatedClient): Promise<void> {
-  await client.connect()
-  const keys = new OwnKeys(client)
-  while (!client.world.isEnding) {
-    const bytes = client.random.pick([10, 1000, 20_000])
-    const count = 5 + client.random.below(bytes > 1000 ? 30 : 300)
-    await client.pipeline(
-      Array.from({ length: count }, () => (client.random.chance(0.8) ? keys.set(bytes) : keys.get())),
-    )
-    await client.sleep(client.random.between(300, 1500))
-  }
-  await client.finish()
-}
-
-/** Sends values so large that they pass through the proxy in pieces, on a connection of their own, and leaves in the middle now and then. */
-async function largeValues(client: SimulatedClient): Promise<void> {
-  const keys = new OwnKeys(client)
-  const { random, world } = client
-  while (!world.isEnding) {
-    await client.connect()
-    const count = 1 + random.below(4)
-    const large = random.below(count)
-    const requests = Array.from({ length: count }, (_, at) =>
-      at === large ? keys.set(70_000 + random.below(150_000)) : anyCommand(client, keys),
-    )
-    if (random.chance(0.2)) {
-      client.mayBeDisconnected = true
-      client.send(requests, random.next())
-      await client.sleep(random.between(0, 20))
-      if (client.isConnected) await client.leave(random.pick(['destroy', 'reset']))
-    } else {
-      // A request that was lost half-sent cannot be answered out of its turn: its client may be closed behind the error.
-      client.mayBeDisconnected = world.hasFaults
-      client.send(requests)
-      await client.untilIdle()
-      await client.finish()
-    }
-    await client.sleep(random.between(100, 1000))
-  }
-}
-
-/** Keeps the whole server busy now and then, which is no failure. */
-async function hogs(client: SimulatedClient): Promise<void> {
-  await client.connect()
-  while (!client.world.isEnding) {
-    const busyMs = client.random.pick([5, 50, 600, 2500])
-    await client.request(['EVAL', SCRIPTS.busy, '0', String(busyMs)], { expect: ({ text }) => text === 'done' })
-    await client.sleep(client.random.between(500, 2500))
   }
   await client.finish()
 }
