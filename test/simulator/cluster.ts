@@ -190,7 +190,7 @@ export class Cluster {
     if (!this.#endpoints.has(primary)) return false
     if (primary.denied.has('info')) {
       const isOld = this.#world.clock.nowMs - this.#labelledAtMs >= this.noticeMs
-      return isOld && this.#labelled.length === 1 && this.#labelled[0] === primary
+      return isOld && this.#label !== undefined && this.#labelled.length === 1 && this.#labelled[0] === primary
     }
     return this.others.every(
       ({ isMaster, replication }) => !isMaster || replication.line === primary.replication.formerLine,

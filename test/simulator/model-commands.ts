@@ -16,12 +16,12 @@ function change(connection: ModelConnection, words: readonly string[], value: st
 }
 
 function record(connection: ModelConnection, words: readonly string[], previous: string): void {
-  const { server, db, user, block, consumedBytes, fencedAtByte } = connection
+  const { server, db, user, block, commandBeganAtByte, fencedAtByte } = connection
   for (const token of tokensIn(words.slice(1).join(' '))) {
     const command = words[0]!.toLowerCase()
     const execution = { token, command, db, user, block, atMs: server.nowMs, previous, server: server.name }
     server.journal.record(execution)
-    if (consumedBytes > fencedAtByte) server.tellFenceBroken(token)
+    if (commandBeganAtByte >= fencedAtByte) server.tellFenceBroken(token)
     server.store.record(execution)
   }
 }

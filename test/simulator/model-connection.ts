@@ -42,6 +42,8 @@ export class ModelConnection implements StreamHandler {
   fencedAtByte = Number.POSITIVE_INFINITY
   /** Bytes of the requests that were executed, the one at hand included. */
   consumedBytes = 0
+  /** One that was half written when the proxy changed its mind may come to its end. */
+  commandBeganAtByte = 0
   lastHeardMs: number
   isClosed = false
   readonly #decoder = new RequestDecoder()
@@ -93,7 +95,10 @@ export class ModelConnection implements StreamHandler {
 
   #decode(): string[] | undefined {
     const words = this.#decoder.next()
-    if (words !== undefined) this.consumedBytes += this.#decoder.lastBytes.length
+    if (words !== undefined) {
+      this.commandBeganAtByte = this.consumedBytes
+      this.consumedBytes += this.#decoder.lastBytes.length
+    }
     return words
   }
 
