@@ -160,7 +160,9 @@ export class BackendConnection implements StreamHandler, Flushable {
   destroy(reason: string): void {
     if (this.state === ConnectionState.Closed) return
     this.#closeReason = reason
-    this.#stream?.destroy()
+    // A request whose client is told that it is lost must not reach the server later, behind what that client does next.
+    if (this.sent.length > 0) this.#stream?.reset()
+    else this.#stream?.destroy()
     this.#close()
   }
 

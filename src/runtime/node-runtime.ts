@@ -55,6 +55,12 @@ class NodeStream implements Stream {
   destroy(): void {
     this.#socket.destroy()
   }
+  reset(): void {
+    // Neither TLS nor a unix socket can be reset.
+    const isTcp = this.#socket.remoteAddress !== undefined && !('encrypted' in this.#socket)
+    if (isTcp) this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
+  }
   get remoteAddress(): string {
     return addressText(this.#socket.remoteAddress, this.#socket.remotePort)
   }

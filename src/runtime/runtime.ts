@@ -18,6 +18,8 @@ export interface Stream {
   end(): void
   /** Closes at once; `closed` follows. */
   destroy(): void
+  /** The same, and over TCP what the peer has not got yet is never sent: otherwise the kernel would go on trying for minutes. */
+  reset(): void
   /** The peer's address as Redis writes it, `ip:port` or `path:0`. */
   readonly remoteAddress: string
   readonly localAddress: string

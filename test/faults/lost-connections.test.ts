@@ -165,3 +165,15 @@ describeOnEachServer('a connection that dies, where operators want clients to no
     expect(await next.ask('PING')).toBe('+PONG\r\n')
   })
 })
+
+describeOnEachServer('a connection that the proxy gives up', (kind) => {
+  const environment = { RUSTEZE_REPLY_TIMEOUT: '100ms', RUSTEZE_REPLY_LIMIT: '300ms' }
+  const stage = setStage(kind, { hasLink: true, environment })
+
+  test('with a write in flight is reset: closed in order, the kernel would go on sending it', async () => {
+    const { connection, replies } = await holdUp(stage, await stage.client(), ['INCR', 'given-up'])
+    expect(await replies).toEqual([uncertain])
+    await waitUntil(() => connection.proxyEnding, { what: 'the link hears of the end' })
+    expect(connection.proxyEnding).toBe('reset')
+  })
+})

@@ -42,6 +42,8 @@ export class LinkConnection {
   /** For judges: what a rule has to remember of this connection. */
   readonly memory = new Map<string, unknown>()
   hasLostBytes = false
+  /** How the proxy ended the connection. */
+  proxyEnding: Ending | undefined
   readonly #link: LinkState
   readonly #near: Socket
   readonly #far: Socket
@@ -65,10 +67,14 @@ export class LinkConnection {
     this.#far = connect({ port: link.target, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
     near.on('data', (bytes: Buffer) => this.#fromProxy(bytes))
     near.on('end', () => {
+      this.proxyEnding = 'end'
       if (this.#isHeld) this.cut('end')
       else this.#far.end()
     })
-    near.on('error', () => this.#far.destroy())
+    near.on('error', () => {
+      this.proxyEnding = 'reset'
+      this.#far.destroy()
+    })
     near.on('close', () => this.#far.destroy())
     this.#far.on('data', (bytes: Buffer) => this.#fromServer(bytes))
     this.#far.on('end', () => this.#deliver('end'))
