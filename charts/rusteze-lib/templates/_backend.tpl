@@ -8,6 +8,7 @@ Takes a dict: values (this library's) and backend, an entry of `backends`, or an
 {{- with $backend.service -}}
 {{- $_ := set $settings "service" (printf "%s/%s%s" $backend.namespace . (ternary (printf ":%v" $backend.port) "" (hasKey $backend "port"))) -}}
 {{- end -}}
+{{- with $backend.primaryService }}{{ $_ := set $settings "primary-service" (printf "%s/%s" $backend.namespace .) }}{{ end -}}
 {{- $sources := list -}}
 {{- with $backend.authSecret -}}
 {{- $items := list (dict "key" (.passwordKey | default "password") "path" "password") -}}
@@ -15,6 +16,10 @@ Takes a dict: values (this library's) and backend, an entry of `backends`, or an
 {{- with .usernameKey -}}
 {{- $items = append $items (dict "key" . "path" "username") -}}
 {{- $_ := set $settings "backend-username-file" "/etc/rusteze/backend/username" -}}
+{{- end -}}
+{{- with .sentinelPasswordKey -}}
+{{- $items = append $items (dict "key" . "path" "sentinel-password") -}}
+{{- $_ := set $settings "sentinel-password-file" "/etc/rusteze/backend/sentinel-password" -}}
 {{- end -}}
 {{- $sources = append $sources (dict "secret" (dict "name" .name "items" $items)) -}}
 {{- end -}}

@@ -19,6 +19,7 @@ docs/injection.md describes each field, and the rules that policy.yaml carries o
 {{- range reverse .Values.backends }}{{ $default = .name }}{{ end -}}
 {{- range .Values.backends }}{{ if .default }}{{ $default = .name }}{{ end }}{{ end -}}
 version: {{ include "rusteze-lib.version" . | quote }}
+guardAction: {{ .Values.guard.action }}
 container: {{- include "rusteze-lib.container" $sidecar | nindent 2 }}
 volumes: {{- include "rusteze-lib.volumes" . | nindent 2 }}
 imagePullSecrets:
@@ -40,6 +41,13 @@ backends:
   {{- range .Values.backends }}
   {{ .name | quote }}: {{- include "rusteze-lib.backend" (dict "values" $sidecar "backend" .) | nindent 4 }}
   {{- end }}
+{{- end }}
+
+{{- /* The same as JSON. A mistake in the YAML above must not end up as data. */}}
+{{- define "rusteze.injectionJson" -}}
+{{- $injection := include "rusteze.injection" . | fromYaml -}}
+{{- with $injection.Error }}{{ fail . }}{{ end -}}
+{{- $injection | toJson -}}
 {{- end }}
 
 {{- /* Annotations that are no settings of the proxy. */}}
