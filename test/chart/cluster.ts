@@ -1,0 +1,70 @@
+// Puts rendered objects into a real API server, and asks it what it would make of a pod.
+
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { KubernetesApiServer } from '../support/kubernetes-api-server.ts'
+import { waitUntil } from '../support/wait-until.ts'
+import type { Tree } from './helm.ts'
+
+export type Pod = {
+  readonly name?: string
+  readonly namespace?: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly spec?: object
+}
+
+/** An API server whose objects are those of a chart; kubectl is in the same directory. */
+export class ChartCluster extends KubernetesApiServer {
+  #namespaces = 0
+
+  /** Creates or changes objects, refusing unknown fields. @throws with kubectl's words. */
+  apply(yaml: string, ...args: readonly string[]): void {
+    this.#kubectl(['apply', '--server-side', '--validate=strict', '--filename', '-', ...args], yaml)
+  }
+
+  delete(kind: string, name: string): void {
+    this.#kubectl(['delete', kind, name])
+  }
+
+  /** A new namespace. @returns its name. */
+  async namespace(labels: Readonly<Record<string, string>> = {}): Promise<string> {
+    this.#namespaces += 1
+    const name = `test-${this.#namespaces}`
+    await this.call('POST', '/api/v1/namespaces', { metadata: { name, labels } })
+    return name
+  }
+
+  /** The pod as the API server would store it. @throws with its words if it is denied. */
+  async admit({ name = 'app', namespace = 'default', labels, annotations, spec = {} }: Pod): Promise<Tree> {
+    return this.call('POST', `/api/v1/namespaces/${namespace}/pods?dryRun=All`, {
+      metadata: { name, annotations, labels: labels ?? { 'rusteze.io/inject': 'enabled' } },
+      // Given, because the plugin that would fill it in wants service accounts, which a controller makes.
+      spec: { serviceAccountName: 'default', containers: [{ name: 'app', image: 'app' }], ...spec },
+    })
+  }
+
+  /** Waits until new policies are in force, which takes about half a second. */
+  async untilPolicies(hold: () => Promise<boolean>): Promise<void> {
+    await waitUntil(hold, { what: 'the policies are in force', timeoutMs: 10_000, intervalMs: 100 })
+  }
+
+  #kubectl(args: readonly string[], input = ''): void {
+    const kubectl = join(process.env.KUBEBUILDER_ASSETS ?? '', 'kubectl')
+    const { status, stderr } = spawnSync(kubectl, ['--kubeconfig', this.kubeconfig('admin'), ...args], {
+      input,
+      encoding: 'utf8',
+    })
+    if (status !== 0) throw new Error(stderr)
+  }
+}
+
+/** What the API server says when it denies this pod. */
+export async function denial(admission: Promise<unknown>): Promise<string> {
+  try {
+    await admission
+  } catch (error) {
+    return JSON.parse(String(error).replace(/^[^{]*/, '')).message
+  }
+  throw new Error('the pod was admitted')
+}
