@@ -20,7 +20,7 @@ export function describedValues(yaml: string): Value[] {
   let description: string[] = []
   for (const line of yaml.split('\n')) {
     const comment = /^ *# (?:-- )?(.*)$/.exec(line)?.[1]
-    const key = /^( *)([A-Za-z][A-Za-z0-9]*):/.exec(line)
+    const key = /^( *)([A-Za-z][A-Za-z0-9-]*):/.exec(line)
     if (comment !== undefined) {
       if (line.includes('# -- ')) description = [comment]
       else if (description.length > 0) description.push(comment)

@@ -42,7 +42,12 @@ function patches({ version, container, volumes, backends }: Injection): string {
     metadata: { labels: { 'rusteze.io/injected': version } },
     spec: { initContainers: [{ ...container, env: [...container.env, listen] }], volumes },
   }
-  const patch = (apiVersion: string, kind: string, spec: object) => ({ apiVersion, kind, metadata: { name: 'any' }, spec })
+  const patch = (apiVersion: string, kind: string, spec: object) => ({
+    apiVersion,
+    kind,
+    metadata: { name: 'any' },
+    spec,
+  })
   return [
     patch('apps/v1', 'Deployment', { template: pods }),
     patch('apps/v1', 'StatefulSet', { template: pods }),
@@ -59,7 +64,10 @@ function manifests(): Map<string, string> {
   const webhook = render('webhook')
   const namespace = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${NAMESPACE}\n`
   const files = new Map([
-    ['policy.yaml', `${WRITTEN}\n# Injection by policy, Kubernetes 1.36 and later: kubectl apply --filename policy.yaml\n${render('policy')}`],
+    [
+      'policy.yaml',
+      `${WRITTEN}\n# Injection by policy, Kubernetes 1.36 and later: kubectl apply --filename policy.yaml\n${render('policy')}`,
+    ],
     [
       'webhook.yaml',
       `${WRITTEN}\n# Injection by webhook, Kubernetes 1.29 and later: kubectl apply --filename webhook.yaml\n---\n${namespace}${webhook}`,

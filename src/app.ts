@@ -128,7 +128,9 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod 
   let drained: Promise<void> | undefined
   return {
     listening: manager.listen(
-      config.listen.map((address) => (address.kind === 'unix' ? { path: address.path } : address)),
+      config.listen.map((address) =>
+        address.kind === 'unix' ? { path: address.path, mode: config.socketMode } : address,
+      ),
     ),
     status() {
       const { router, outcomes } = services

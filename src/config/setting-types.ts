@@ -94,6 +94,20 @@ export function wholeNumber({ min = 0, max = 1_000_000 } = {}): SettingType<numb
   }
 }
 
+/** Permissions of a socket: for whom it is, since a socket has to be read and written. */
+export function fileMode(): SettingType<number> {
+  const modes = ['600', '660', '666']
+  return {
+    name: modes.join(' | '),
+    print: printAsWritten,
+    parse: (text) => {
+      const digits = text.replace(/^0o?/, '')
+      if (modes.includes(digits)) return { value: Number.parseInt(digits, 8) }
+      return { problem: 'it is none of the modes', mend: `Write one of: ${modes.join(', ')}.` }
+    },
+  }
+}
+
 /** One word of a fixed set, in any case. */
 export function oneOf<const Words extends readonly string[]>(...words: Words): SettingType<Words[number]> {
   return {

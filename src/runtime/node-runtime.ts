@@ -165,7 +165,7 @@ async function listen(address: Address, accept: (stream: Stream) => StreamHandle
       resolve()
     })
   })
-  if ('path' in address) chmodSync(address.path, 0o600)
+  if ('path' in address) chmodSync(address.path, address.mode ?? 0o600)
   const bound = server.address()
   return {
     address: bound === null || typeof bound === 'string' ? address : { host: bound.address, port: bound.port },

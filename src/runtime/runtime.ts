@@ -1,7 +1,9 @@
 // What the proxy needs of the world: time, chance and sockets. Everything that waits or talks gets them from here, so that tests run it in virtual time.
 
-/** Where a stream leads or listens. */
-export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
+/** Where a stream leads or listens. The mode is that of a socket file that is listened on; without it, it is its owner's alone. */
+export type Address =
+  | { readonly host: string; readonly port: number }
+  | { readonly path: string; readonly mode?: number }
 
 /** One open byte stream. Calls on a closed stream do nothing. */
 export interface Stream {

@@ -134,4 +134,10 @@ describeOnEachServer('SIGTERM', (kind) => {
     expect(await running.exit).toEqual(ended)
     expect(statSync(path, { throwIfNoEntry: false })).toBeUndefined()
   })
+
+  test('a unix socket is for whom RUSTEZE_SOCKET_MODE says', async () => {
+    const path = join(directory, `${kind}-all.sock`)
+    await start({ RUSTEZE_LISTEN: `127.0.0.1:0,unix:${path}`, RUSTEZE_SOCKET_MODE: '666' })
+    expect(statSync(path).mode & 0o777).toBe(0o666)
+  })
 })

@@ -5,12 +5,17 @@
 
 {{- define "rusteze-lib.settingKeys" -}}
 - listen
+- socket-mode
 - client-password-file
 - protected
 - clients
 - client-idle
 - service
 - backends
+- primary-service
+- sentinels
+- sentinel-master
+- sentinel-password-file
 - backend-username
 - backend-username-file
 - backend-password

@@ -1,12 +1,16 @@
 // Settings of what clients connect to.
 import { listenAddresses } from '../addresses.ts'
 import { setting } from '../setting.ts'
-import { duration, filePath, onOff, optional, wholeNumber } from '../setting-types.ts'
+import { duration, fileMode, filePath, onOff, optional, wholeNumber } from '../setting-types.ts'
 
 export const clientSettings = {
   listen: setting('LISTEN', listenAddresses(), '127.0.0.1:6380', {
-    sentence: 'Where clients connect: host:port, [v6]:port or unix:/path (mode 0600), separated by commas.',
+    sentence: 'Where clients connect: host:port, [v6]:port or unix:/path, separated by commas.',
     reason: "Only this pod or machine can connect, and the port is free beside Redis's own.",
+  }),
+  socketMode: setting('SOCKET_MODE', fileMode(), '600', {
+    sentence: 'Permissions of the unix sockets of RUSTEZE_LISTEN: 600, 660 or 666.',
+    reason: 'Nobody but the user as whom the proxy runs can connect.',
   }),
   clientPasswordFile: setting('CLIENT_PASSWORD_FILE', optional(filePath()), '', {
     sentence: 'File with the password that clients must give to the proxy.',
