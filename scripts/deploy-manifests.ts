@@ -25,7 +25,7 @@ interface Injection {
   readonly version: string
   readonly container: { readonly env: readonly object[] }
   readonly volumes: readonly object[]
-  readonly backends: Readonly<Record<string, { readonly settings: { readonly listen: string } }>>
+  readonly backends: Readonly<Record<string, { readonly settings: Readonly<Record<string, string>> }>>
 }
 
 /** What the webhook puts into pods. */
@@ -37,10 +37,13 @@ function injectionOf(manifests: string): Injection {
 
 /** A patch for each kind of workload: the sidecar in its pods. */
 function patches({ version, container, volumes, backends }: Injection): string {
-  const listen = { name: 'RUSTEZE_LISTEN', value: backends['']!.settings.listen }
+  const settings = Object.entries(backends['']!.settings).map(([key, value]) => ({
+    name: `RUSTEZE_${key.toUpperCase().replaceAll('-', '_')}`,
+    value,
+  }))
   const pods = {
     metadata: { labels: { 'rusteze.io/injected': version } },
-    spec: { initContainers: [{ ...container, env: [...container.env, listen] }], volumes },
+    spec: { initContainers: [{ ...container, env: [...container.env, ...settings] }], volumes },
   }
   const patch = (apiVersion: string, kind: string, spec: object) => ({
     apiVersion,

@@ -178,6 +178,7 @@ describe.skipIf(!hasHelm)('the charts (skipped without helm on the PATH)', () =>
       expect(injection({ backends: [cache] }).backends.cache).toEqual({
         settings: {
           listen: '127.0.0.1:6380',
+          'socket-mode': '666',
           service: 'data/redis:tcp-redis',
           'backend-username-file': '/etc/rusteze/backend/username',
           'backend-password-file': '/etc/rusteze/backend/password',
@@ -220,13 +221,41 @@ describe.skipIf(!hasHelm)('the charts (skipped without helm on the PATH)', () =>
       })
     })
 
+    test('may have a Service of the primary, Sentinels with a password of their own, and public authorities', () => {
+      const authSecret = { name: 'login', sentinelPasswordKey: 'sentinel' }
+      const tls = { serverName: 'redis.example' }
+      const { settings: found, volumes } = injection({
+        backends: [{ ...cache, primaryService: 'redis-master', authSecret, tls }],
+      }).backends.cache
+      expect(found).toMatchObject({
+        'primary-service': 'data/redis-master',
+        'sentinel-password-file': '/etc/rusteze/backend/sentinel-password',
+        'backend-tls': 'on',
+        'backend-tls-server-name': 'redis.example',
+      })
+      expect(found).not.toHaveProperty('backend-tls-ca-file')
+      expect(volumes[0].projected.sources).toEqual([
+        {
+          secret: {
+            name: 'login',
+            items: [
+              { key: 'password', path: 'password' },
+              { key: 'sentinel', path: 'sentinel-password' },
+            ],
+          },
+        },
+      ])
+      const known = settings.map(settingKey)
+      expect(Object.keys(found).filter((key) => !known.includes(key))).toEqual([])
+    })
+
     test('goes before the settings of all sidecars, and the first one is the default unless another says so', () => {
       const sidecar = { settings: { hold: '1s', pools: '8' } }
       const other = { name: 'other', settings: { backends: 'redis.example:6379' } }
       const { backends, defaultBackend } = injection({ sidecar, backends: [cache, other] })
       expect(backends.cache.settings).toMatchObject({ hold: '10s', pools: '8' })
       expect(backends['']).toEqual({
-        settings: { listen: '127.0.0.1:6380', hold: '1s', pools: '8' },
+        settings: { listen: '127.0.0.1:6380', 'socket-mode': '666', hold: '1s', pools: '8' },
         volumes: [],
         volumeMounts: [],
       })
@@ -381,6 +410,19 @@ describe.skipIf(!hasHelm)('the charts (skipped without helm on the PATH)', () =>
     expect(namesOf(withMode('none', { extraObjects }))).toEqual(
       ['ConfigMap platform-text', 'ConfigMap rusteze-more', ...guardKinds].sort(),
     )
+  })
+
+  test('its notes say what to do next, and who may watch what', () => {
+    // Only what is installed has notes; a dry run of the client asks no cluster.
+    const { stdout } = helm(
+      ['install', 'rusteze', 'charts/rusteze', '--dry-run=client', '--namespace', 'platform', '--values', '-'],
+      JSON.stringify({ ...everything, injection: { mode: 'webhook' } }),
+    )
+    const notes = stdout.slice(stdout.indexOf('NOTES:'))
+    expect(notes).toContain('rusteze.io/inject: enabled')
+    expect(notes).toContain('rollout status deployment/rusteze-injector')
+    expect(notes).toContain('may be watched by: pods in shop; pods in mail; others find the servers by DNS')
+    expect(notes).toContain('mounts the Secrets redis-login, redis-tls from ITS OWN namespace')
   })
 
   describe('values that are no good are refused', () => {

@@ -2,6 +2,7 @@
 
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { loadAll } from 'js-yaml'
 import { KubernetesApiServer } from '../support/kubernetes-api-server.ts'
 import { waitUntil } from '../support/wait-until.ts'
 import type { Tree } from './helm.ts'
@@ -50,13 +51,20 @@ export class ChartCluster extends KubernetesApiServer {
   }
 
   #kubectl(args: readonly string[], input = ''): void {
-    const kubectl = join(process.env.KUBEBUILDER_ASSETS ?? '', 'kubectl')
-    const { status, stderr } = spawnSync(kubectl, ['--kubeconfig', this.kubeconfig('admin'), ...args], {
-      input,
-      encoding: 'utf8',
-    })
-    if (status !== 0) throw new Error(stderr)
+    kubectl(['--kubeconfig', this.kubeconfig('admin'), ...args], input)
   }
+}
+
+/** What kustomize makes of a directory. */
+export function kustomize(directory: string): Tree[] {
+  return loadAll(kubectl(['kustomize', directory])) as Tree[]
+}
+
+function kubectl(args: readonly string[], input = ''): string {
+  const path = join(process.env.KUBEBUILDER_ASSETS ?? '', 'kubectl')
+  const { status, stdout, stderr } = spawnSync(path, args, { input, encoding: 'utf8' })
+  if (status !== 0) throw new Error(stderr)
+  return stdout
 }
 
 /** What the API server says when it denies this pod. */

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
 import { hasKubernetes } from '../support/kubernetes-api-server.ts'
-import { ChartCluster, denial, type Pod } from './cluster.ts'
+import { ChartCluster, denial, kustomize, type Pod } from './cluster.ts'
 import { hasHelm, render, renderText, type Tree, the } from './helm.ts'
 
 const values = {
@@ -34,11 +34,9 @@ const restricted = {
 }
 
 function sidecarOf(pod: Tree): Tree {
-  return the(
-    pod.spec.initContainers.map((each: Tree) => ({ ...each, kind: 'container', metadata: each })),
-    'container',
-    'rusteze',
-  )
+  const found = pod.spec.initContainers.filter(({ name }: Tree) => name === 'rusteze')
+  expect(found).toHaveLength(1)
+  return found[0]
 }
 
 /** The environment as name → value, or where the value is from. */
@@ -91,6 +89,7 @@ describe.skipIf(!hasHelm || !hasKubernetes)('a labelled pod (skipped without hel
       },
       { name: 'NODE_OPTIONS', value: '--no-warnings' },
       { name: 'RUSTEZE_LISTEN', value: '127.0.0.1:6380' },
+      { name: 'RUSTEZE_SOCKET_MODE', value: '666' },
       { name: 'RUSTEZE_SERVICE', value: 'data/redis' },
       { name: 'RUSTEZE_BACKEND_PASSWORD_FILE', value: '/etc/rusteze/backend/password' },
       { name: 'RUSTEZE_POOLS', value: '8' },
@@ -119,6 +118,33 @@ describe.skipIf(!hasHelm || !hasKubernetes)('a labelled pod (skipped without hel
     expect(sidecarOf(byHand)).toEqual(sidecarOf(injected))
     expect(byHand.spec.volumes).toEqual(injected.spec.volumes)
     expect(byHand.metadata.labels['rusteze.io/injected']).toBe(injected.metadata.labels['rusteze.io/injected'])
+  })
+
+  test('has the container that the component of kustomize makes', async () => {
+    const { spec, metadata } = the(kustomize('examples/kustomize'), 'Deployment').spec.template
+    const byHand = await admit({ labels: metadata.labels, spec })
+    const plain = renderText({ values: { injection: { mode: 'policy' } }, release: 'plain', args: ['--no-hooks'] })
+    cluster.delete('mutatingadmissionpolicybinding', 'rusteze')
+    cluster.apply(plain)
+    try {
+      await cluster.untilPolicies(async () => {
+        const injected = await annotated({ service: 'data/redis' })
+        return namesIn(injected.spec.volumes).length === 1 && namesIn(sidecarOf(injected).env).length === 5
+      })
+      const injected = await annotated({ service: 'data/redis' })
+      const byName = (container: Tree) => ({ ...container, env: environmentOf(container) })
+      expect(byName(sidecarOf(byHand))).toEqual(byName(sidecarOf(injected)))
+      expect(byHand.spec.volumes).toEqual(injected.spec.volumes)
+      expect(byHand.metadata.labels['rusteze.io/injected']).toBe(packageJson.version)
+      expect(namesIn(byHand.spec.initContainers)).toEqual(['rusteze', 'migrate'])
+    } finally {
+      for (const kind of ['mutatingadmissionpolicybinding', 'mutatingadmissionpolicy']) {
+        cluster.delete(kind, 'plain-rusteze')
+        cluster.delete(kind.replace('mutating', 'validating'), 'plain-rusteze-guard')
+      }
+      cluster.apply(renderText({ values, args: ['--no-hooks'] }))
+      await cluster.untilPolicies(async () => namesIn((await admit()).spec.volumes).length === 2)
+    }
   })
 
   test('that has its sidecar already is not touched', async () => {
