@@ -436,6 +436,16 @@ describe.skipIf(!hasHelm)('the charts (skipped without helm on the PATH)', () =>
       ['a setting as a variable', { sidecar: { extraEnv: [{ name: 'RUSTEZE_HOLD', value: '1s' }] } }, /'not' failed/],
       ['a backend without servers', { backends: [{ name: 'a' }] }, /missing properties 'service', 'namespace'/],
       ['a Service without namespace', { backends: [{ name: 'a', service: 'b' }] }, /missing property 'namespace'/],
+      [
+        'servers for all sidecars',
+        { sidecar: { settings: { service: 'data/redis' } } },
+        /at '\/sidecar\/settings': 'not' failed/,
+      ],
+      [
+        'a backend with two kinds of servers',
+        { backends: [{ ...cache, settings: { backends: 'redis:6379' } }] },
+        /at '\/backends\/0\/settings': 'not' failed/,
+      ],
       ['half a certificate', { backends: [{ ...cache, tls: { secret: 's', certKey: 'c' } }] }, /'keyKey' required/],
       ['a digest that is none', { sidecar: { image: { digest: 'sha256:1' } } }, /does not match pattern/],
     ])('%s', (_, values, words) => {

@@ -37,12 +37,15 @@ export class ChartCluster extends KubernetesApiServer {
   }
 
   /** The pod as the API server would store it. @throws with its words if it is denied. */
-  async admit({ name = 'app', namespace = 'default', labels, annotations, spec = {} }: Pod): Promise<Tree> {
-    return this.call('POST', `/api/v1/namespaces/${namespace}/pods?dryRun=All`, {
-      metadata: { name, annotations, labels: labels ?? { 'rusteze.io/inject': 'enabled' } },
-      // Given, because the plugin that would fill it in wants service accounts, which a controller makes.
-      spec: { serviceAccountName: 'default', containers: [{ name: 'app', image: 'app' }], ...spec },
-    })
+  admit(pod: Pod): Promise<Tree> {
+    return this.call('POST', `/api/v1/namespaces/${pod.namespace ?? 'default'}/pods?dryRun=All`, manifest(pod))
+  }
+
+  /** The warnings with which the pod is admitted. @throws if it is denied. */
+  warnings(pod: Pod): string[] {
+    const args = ['--kubeconfig', this.kubeconfig('admin'), 'create', '--dry-run=server', '--filename', '-']
+    const { stderr } = kubectl(args, JSON.stringify(manifest(pod)))
+    return stderr.split('\n').filter((line) => line.startsWith('Warning: '))
   }
 
   /** Waits until new policies are in force, which takes about half a second. */
@@ -55,16 +58,26 @@ export class ChartCluster extends KubernetesApiServer {
   }
 }
 
-/** What kustomize makes of a directory. */
-export function kustomize(directory: string): Tree[] {
-  return loadAll(kubectl(['kustomize', directory])) as Tree[]
+function manifest({ name = 'app', namespace = 'default', labels, annotations, spec = {} }: Pod): Tree {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace, annotations, labels: labels ?? { 'rusteze.io/inject': 'enabled' } },
+    // The account is given because the plugin that would fill it in wants it to exist, and a controller makes it.
+    spec: { serviceAccountName: 'default', containers: [{ name: 'app', image: 'app' }], ...spec },
+  }
 }
 
-function kubectl(args: readonly string[], input = ''): string {
+/** What kustomize makes of a directory. */
+export function kustomize(directory: string): Tree[] {
+  return loadAll(kubectl(['kustomize', directory]).stdout) as Tree[]
+}
+
+function kubectl(args: readonly string[], input = ''): { stdout: string; stderr: string } {
   const path = join(process.env.KUBEBUILDER_ASSETS ?? '', 'kubectl')
   const { status, stdout, stderr } = spawnSync(path, args, { input, encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr)
-  return stdout
+  return { stdout, stderr }
 }
 
 /** What the API server says when it denies this pod. */

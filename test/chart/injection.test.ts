@@ -2,6 +2,8 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import packageJson from '../../package.json' with { type: 'json' }
+import { settingKey } from '../../scripts/chart-settings.ts'
+import { parseConfig, settings } from '../../src/config.ts'
 import { hasKubernetes } from '../support/kubernetes-api-server.ts'
 import { ChartCluster, denial, kustomize, type Pod } from './cluster.ts'
 import { hasHelm, render, renderText, type Tree, the } from './helm.ts'
@@ -298,6 +300,35 @@ describe.skipIf(!hasHelm || !hasKubernetes)('a labelled pod (skipped without hel
     })
   })
 
+  test('has an environment that the proxy takes', async () => {
+    const annotations = { zone: 'a', 'read-from': 'prefer-replica', 'unix-socket': 'app', 'backend-tls': 'on' }
+    for (const pod of [await admit(), await annotated(annotations), await annotated({ backend: 'sessions' })]) {
+      // The zone is read from a label, which may be missing. The admin port is not a setting yet.
+      const environment = { ...environmentOf(sidecarOf(pod)), RUSTEZE_ZONE: '', RUSTEZE_ADMIN: undefined }
+      expect(parseConfig(environment)).toHaveProperty('config')
+    }
+  })
+
+  test('may be as large as pods get', async () => {
+    const many = (prefix: string) =>
+      Array.from({ length: 30 }, (_, index) => ({
+        name: `${prefix}-${index}`,
+        image: 'i',
+        env: Array.from({ length: 200 }, (__, number) => ({ name: `NAME_${number}`, value: 'x'.repeat(50) })),
+      }))
+    const names = ['init', 'main'].flatMap((prefix) => many(prefix).map(({ name }) => name)).join(', ')
+    const every = settings.map(settingKey).filter((key) => !['admin', 'backends'].includes(key))
+    const pod = await annotated(
+      {
+        ...Object.fromEntries(every.map((key) => [key, '1'])),
+        ...{ 'unix-socket': names, 'inject-env': names, 'cpu-limit': '1' },
+      },
+      { initContainers: many('init'), containers: many('main') },
+    )
+    expect(namesIn(sidecarOf(pod).env)).toEqual(expect.arrayContaining(['RUSTEZE_HOLD', 'RUSTEZE_LOG_LEVEL']))
+    expect(pod.spec.containers.at(-1).env).toHaveLength(203)
+  })
+
   test('is accepted where Pod Security is restricted', async () => {
     const namespace = await cluster.namespace({ 'pod-security.kubernetes.io/enforce': 'restricted' })
     const pod = await admit({
@@ -328,9 +359,14 @@ describe.skipIf(!hasHelm || !hasKubernetes)('a labelled pod (skipped without hel
       [
         'with annotations that do not exist',
         {
-          annotations: { 'rusteze.io/hodl': '1s', 'rusteze.io/hold': '1s', 'rusteze.io/admin': 'x', 'other.io/x': 'y' },
+          annotations: { 'rusteze.io/hodl': '1s', 'rusteze.io/hold': '1s', 'other.io/x': 'y' },
         },
-        'unknown annotations: rusteze.io/admin, rusteze.io/hodl; there is one for each setting',
+        'unknown annotations: rusteze.io/hodl; there is one for each setting',
+      ],
+      [
+        'with the port of the probes',
+        { annotations: { 'rusteze.io/admin': '[::]:1' } },
+        'unknown annotations: rusteze.io/admin',
       ],
       [
         'with a backend that does not exist',
@@ -341,6 +377,11 @@ describe.skipIf(!hasHelm || !hasKubernetes)('a labelled pod (skipped without hel
         'with containers that it does not have',
         { annotations: { 'rusteze.io/unix-socket': 'app,api', 'rusteze.io/inject-env': 'web' } },
         'name containers that the pod does not have: api, web',
+      ],
+      [
+        'whose servers are said in two ways',
+        { annotations: { 'rusteze.io/backend': 'cache', 'rusteze.io/backends': 'redis.example:6379' } },
+        'the Redis sidecar is given both a Service and addresses',
       ],
       ['in the network of its node', { spec: { hostNetwork: true } }, 'the pod uses the network of its node'],
       [
@@ -358,6 +399,18 @@ describe.skipIf(!hasHelm || !hasKubernetes)('a labelled pod (skipped without hel
         spec: { hostNetwork: true },
       })
       expect(namesIn(pod.spec.initContainers)).toEqual(['rusteze'])
+    })
+
+    test('only with a warning if guard.action says so', async () => {
+      const pod = { annotations: { 'rusteze.io/hodl': '1s' } }
+      cluster.apply(renderText({ values: { ...values, guard: { action: 'Warn' } }, args: ['--no-hooks'] }))
+      try {
+        await cluster.untilPolicies(async () => cluster.warnings(pod).length > 0)
+        expect(cluster.warnings(pod)).toEqual([expect.stringContaining('unknown annotations: rusteze.io/hodl;')])
+      } finally {
+        cluster.apply(renderText({ values, args: ['--no-hooks'] }))
+        await cluster.untilPolicies(async () => (await denial(admit(pod))).includes('unknown annotations'))
+      }
     })
 
     test('without its sidecar, whatever is missing of the injection', async () => {
