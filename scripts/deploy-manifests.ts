@@ -73,7 +73,7 @@ function manifests(): Map<string, string> {
     ],
     [
       'webhook.yaml',
-      `${WRITTEN}\n# Injection by webhook, Kubernetes 1.29 and later: kubectl apply --filename webhook.yaml\n---\n${namespace}${webhook}`,
+      `${WRITTEN}\n# Injection by webhook, Kubernetes 1.30 and later: kubectl apply --filename webhook.yaml\n---\n${namespace}${webhook}`,
     ],
   ])
   for (const [index, text] of patches(injectionOf(webhook)).split('---\n').entries()) {
