@@ -412,6 +412,14 @@ describe.skipIf(!hasHelm)('the charts (skipped without helm on the PATH)', () =>
     )
   })
 
+  test('a policy that the API server would not take is refused, with the way out', () => {
+    const backends = Array.from({ length: 200 }, (_, index) => ({ ...cache, name: `cache-${index}` }))
+    expect(refusal({ injection: { mode: 'policy' }, backends })).toContain(
+      '200 backends are too many for injection.mode policy',
+    )
+    expect(Object.keys(injection({ backends }).backends)).toHaveLength(201)
+  })
+
   test('its notes say what to do next, and who may watch what', () => {
     // Only what is installed has notes; a dry run of the client asks no cluster.
     const { stdout } = helm(

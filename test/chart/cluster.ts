@@ -48,9 +48,9 @@ export class ChartCluster extends KubernetesApiServer {
     return stderr.split('\n').filter((line) => line.startsWith('Warning: '))
   }
 
-  /** Waits until new policies are in force, which takes about half a second. */
+  /** Waits until new policies are in force, which takes half a second, and several on a busy machine. */
   async untilPolicies(hold: () => Promise<boolean>): Promise<void> {
-    await waitUntil(hold, { what: 'the policies are in force', timeoutMs: 10_000, intervalMs: 100 })
+    await waitUntil(hold, { what: 'the policies are in force', timeoutMs: 20_000, intervalMs: 100 })
   }
 
   #kubectl(args: readonly string[], input = ''): void {
