@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { loadAll } from 'js-yaml'
 import { KubernetesApiServer } from '../support/kubernetes-api-server.ts'
 import { waitUntil } from '../support/wait-until.ts'
-import type { Tree } from './helm.ts'
+import { renderText, type Tree } from './helm.ts'
 
 export type Pod = {
   readonly name?: string
@@ -18,12 +18,14 @@ export type Pod = {
 /** An API server whose objects are those of a chart; kubectl is in the same directory. */
 export class ChartCluster extends KubernetesApiServer {
   #namespaces = 0
+  #installs = 0
 
   /** Creates or changes objects, refusing unknown fields. @throws with kubectl's words. */
   apply(yaml: string, ...args: readonly string[]): void {
     this.#kubectl(['apply', '--server-side', '--validate=strict', '--filename', '-', ...args], yaml)
   }
 
+  /** Deletes an object without a namespace. */
   delete(kind: string, name: string): void {
     this.#kubectl(['delete', kind, name])
   }
@@ -48,9 +50,35 @@ export class ChartCluster extends KubernetesApiServer {
     return stderr.split('\n').filter((line) => line.startsWith('Warning: '))
   }
 
-  /** Waits until new policies are in force, which takes half a second, and several on a busy machine. */
-  async untilPolicies(hold: () => Promise<boolean>): Promise<void> {
-    await waitUntil(hold, { what: 'the policies are in force', timeoutMs: 20_000, intervalMs: 100 })
+  /**
+   * Installs the chart, or changes its values, and waits until its policies are in force. A backend of its own in each installation
+   * tells which one a pod has met; it is the last one, and nobody names it.
+   */
+  async install(values: { readonly backends?: readonly object[]; readonly [name: string]: unknown }): Promise<void> {
+    for (const name of ['data', 'platform']) this.apply(`{apiVersion: v1, kind: Namespace, metadata: {name: ${name}}}`)
+    this.#installs += 1
+    const mark = `install-${this.#installs}`
+    const backends = [...(values.backends ?? []), { name: mark, settings: { backends: 'nowhere:1' } }]
+    this.apply(renderText({ values: { ...values, backends }, args: ['--no-hooks'] }))
+    const isGuarded = async () => {
+      const pod = { annotations: { 'rusteze.io/backend': 'none' } }
+      const said = await this.admit(pod).then(
+        () => this.warnings(pod).join(),
+        (error) => String(error),
+      )
+      return said.includes(mark)
+    }
+    const isInjected = async () => {
+      const pod = await this.admit({ annotations: { 'rusteze.io/backend': mark } })
+      return JSON.stringify(pod.spec.initContainers).includes('nowhere:1')
+    }
+    await this.until('the guard is in force', isGuarded)
+    await this.until('the policy is in force', isInjected)
+  }
+
+  /** Waits for what takes a few seconds in the API server. */
+  async until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    await waitUntil(holds, { what, timeoutMs: 20_000, intervalMs: 100 })
   }
 
   #kubectl(args: readonly string[], input = ''): void {
