@@ -57,21 +57,20 @@ describe.skipIf(!hasHelm || !hasKubernetes)('a labelled pod (skipped without hel
     expect([app.env, app.volumeMounts]).toEqual([undefined, undefined])
   })
 
-  test('has the container that the library chart makes', async () => {
-    const library = the(
-      render({
-        chart: 'examples/own-chart',
-        values: { rusteze: policyValues.sidecar, redis: policyValues.backends[0] },
-      }),
-      'Deployment',
-    ).spec.template
-    const injected = await annotated({ 'unix-socket': 'app' })
-    // Through the API server as well, for its defaults.
-    const byHand = await admit({ labels: library.metadata.labels, spec: library.spec })
-    expect(sidecarOf(byHand)).toEqual(sidecarOf(injected))
-    expect(byHand.spec.volumes).toEqual(injected.spec.volumes)
-    expect(byHand.metadata.labels['rusteze.io/injected']).toBe(injected.metadata.labels['rusteze.io/injected'])
-  })
+  test.each<Record<string, string>>([{}, { zone: 'a', hold: '1s' }])(
+    'has the container that the library chart makes with settings %j',
+    async (settings) => {
+      const rusteze = { ...policyValues.sidecar, settings: { ...policyValues.sidecar.settings, ...settings } }
+      const values = { rusteze, redis: policyValues.backends[0] }
+      const library = the(render({ chart: 'examples/own-chart', values }), 'Deployment').spec.template
+      const injected = await annotated({ 'unix-socket': 'app', ...settings })
+      // Through the API server as well, for its defaults.
+      const byHand = await admit({ labels: library.metadata.labels, spec: library.spec })
+      expect(sidecarOf(byHand)).toEqual(sidecarOf(injected))
+      expect(byHand.spec.volumes).toEqual(injected.spec.volumes)
+      expect(byHand.metadata.labels['rusteze.io/injected']).toBe(injected.metadata.labels['rusteze.io/injected'])
+    },
+  )
 
   test('has the container that the component of kustomize makes', async () => {
     const { spec, metadata } = the(kustomize('examples/kustomize'), 'Deployment').spec.template
