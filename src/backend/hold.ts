@@ -10,6 +10,8 @@ const TICK_MS = 50
 export interface Holder {
   /** Answers those that have waited too long. */
   expire(now: number): void
+  /** When the first of them arrived, in the runtime's ms. */
+  readonly waitingSince: number
 }
 
 export class Hold {
@@ -32,6 +34,14 @@ export class Hold {
   /** True when one more would be too much for the process. */
   get isFull(): boolean {
     return this.commands >= this.#config.holdCommands || this.bytes >= this.#config.holdBytes
+  }
+
+  /** Since when the oldest waits, in the runtime's ms; undefined while nothing waits. */
+  get oldestSince(): number | undefined {
+    let oldest: number | undefined
+    for (const { waitingSince } of this.#holders)
+      if (oldest === undefined || waitingSince < oldest) oldest = waitingSince
+    return oldest
   }
 
   add(holder: Holder, bytes: number): void {

@@ -39,6 +39,15 @@ export interface PinWaiter extends PoolWaiter {
   pinLost(connection: BackendConnection): void
 }
 
+/** How many connections there are, by what they are for. */
+export interface PoolConnections {
+  readonly shared: number
+  /** Lent to one client each. */
+  readonly pinned: number
+  /** Given back, for the next client that needs one. */
+  readonly idle: number
+}
+
 export class Pool {
   readonly identity: Identity
   readonly protocol: Protocol
@@ -93,8 +102,9 @@ export class Pool {
     return this.#shared.reduce((sum, { inFlight }) => sum + inFlight, 0)
   }
 
-  get pinsLent(): number {
-    return this.#lent.size
+  /** Connections that are ready for use. */
+  get connections(): PoolConnections {
+    return { shared: this.#shared.length, pinned: this.#lent.size, idle: this.#idle.length }
   }
 
   /** A ready shared connection, the one with the fewest clients; null when the waiter has to wait for `sharedReady`. */

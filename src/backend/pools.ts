@@ -2,7 +2,7 @@
 import type { Protocol } from '../resp/reply.ts'
 import type { BackendContext } from './backend-context.ts'
 import type { Identity } from './handshake.ts'
-import { Pool, type PoolHome } from './pool.ts'
+import { Pool, type PoolConnections, type PoolHome } from './pool.ts'
 
 export class Pools {
   readonly #context: BackendContext
@@ -17,6 +17,11 @@ export class Pools {
 
   all(): Iterable<Pool> {
     return this.#pools.values()
+  }
+
+  /** Of all pools together. */
+  get connections(): PoolConnections {
+    return sumOf([...this.#pools.values()].map(({ connections }) => connections))
   }
 
   /** The pool for one user, protocol and database; made on first use. */
@@ -48,6 +53,16 @@ export class Pools {
       this.#pools.delete(key)
     }
   }
+}
+
+export function sumOf(counts: readonly PoolConnections[]): PoolConnections {
+  const sum = { shared: 0, pinned: 0, idle: 0 }
+  for (const { shared, pinned, idle } of counts) {
+    sum.shared += shared
+    sum.pinned += pinned
+    sum.idle += idle
+  }
+  return sum
 }
 
 function poolKey(identity: Identity, protocol: Protocol, db: number): string {

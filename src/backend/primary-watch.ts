@@ -90,6 +90,11 @@ export class PrimaryWatch {
     return this.#servers.map((server) => server.status(accepted, readsFrom(server)))
   }
 
+  /** How many servers are connected to, to be asked what they are. */
+  get controlConnections(): number {
+    return this.#servers.filter(({ prober }) => prober.control !== null).length
+  }
+
   /** Of the servers, for the log. */
   get names(): string {
     return this.#quoted.map(({ name }) => name).join(', ')

@@ -4,7 +4,8 @@ import { Freshness } from '../topology/freshness.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import type { BackendContext } from './backend-context.ts'
 import { HandshakeResult, type Identity } from './handshake.ts'
-import type { SharedWaiter } from './pool.ts'
+import type { PoolConnections, SharedWaiter } from './pool.ts'
+import { sumOf } from './pools.ts'
 import { Replica } from './replica.ts'
 import type { ReplicaStatus } from './shard-status.ts'
 import type { Watched } from './watched.ts'
@@ -24,6 +25,11 @@ export class Replicas {
 
   constructor(context: BackendContext) {
     this.#context = context
+  }
+
+  /** Of all replicas together. */
+  get connections(): PoolConnections {
+    return sumOf([...this.#replicas.values()].map(({ pools }) => pools.connections))
   }
 
   /** What is known of the servers has changed. @param primary the accepted one; null while there is none. */

@@ -4,8 +4,8 @@ import type { Address } from '../runtime/runtime.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import { addressText, type BackendContext } from './backend-context.ts'
 import { type HandshakeReport, HandshakeResult, type Identity } from './handshake.ts'
-import type { Pool, PoolHome } from './pool.ts'
-import { Pools } from './pools.ts'
+import type { Pool, PoolConnections, PoolHome } from './pool.ts'
+import { Pools, sumOf } from './pools.ts'
 import { PrimaryWatch, type Verdict } from './primary-watch.ts'
 import { Replicas } from './replicas.ts'
 import { Sentinels } from './sentinels.ts'
@@ -79,6 +79,13 @@ export class Shard implements PoolHome {
       hintWanted: () => this.#sentinels.hurry(),
     })
     this.#sentinels = new Sentinels(context, (hint) => this.#watch.hint('sentinels', hint))
+  }
+
+  /** Established connections to the primary and to replicas. */
+  get connections(): PoolConnections & { readonly control: number } {
+    const own = this.#pools.connections
+    const pooled = this.replicas === null ? own : sumOf([own, this.replicas.connections])
+    return { ...pooled, control: this.#watch.controlConnections }
   }
 
   /** Of the primary; to be asked only once there was one. */

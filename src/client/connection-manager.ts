@@ -18,6 +18,12 @@ export class ConnectionManager {
   readonly #listeners: Listener[] = []
   readonly #timer: Timer
   readonly #accepted: () => void
+  /** Clients since the start, and those among them for whom there was no room. */
+  accepted = 0
+  turnedAway = 0
+  /** Of clients that are gone. */
+  #goneReceivedBytes = 0
+  #goneSentBytes = 0
   #nextId = 1
   #isFullNoted = false
 
@@ -28,6 +34,27 @@ export class ConnectionManager {
     this.#memoryLimitBytes = memoryLimitBytes
     this.#accepted = accepted
     this.#timer = services.runtime.every(ROUND_MS, () => this.#round())
+  }
+
+  /** Bytes from all clients since the start. */
+  get receivedBytes(): number {
+    let sum = this.#goneReceivedBytes
+    for (const { receivedBytes } of this.clients.values()) sum += receivedBytes
+    return sum
+  }
+
+  /** Bytes to all clients since the start. */
+  get sentBytes(): number {
+    let sum = this.#goneSentBytes
+    for (const { output } of this.clients.values()) sum += output.sentBytes
+    return sum
+  }
+
+  /** Replies that clients have not read, or that wait for earlier ones. */
+  get unreadBytes(): number {
+    let sum = 0
+    for (const { output, replies } of this.clients.values()) sum += output.pendingBytes + replies.heldBytes
+    return sum
   }
 
   async listen(addresses: readonly Address[]): Promise<Address[]> {
@@ -55,19 +82,27 @@ export class ConnectionManager {
 
   #accept(stream: Stream): StreamHandler {
     const { config, log } = this.#services
+    this.accepted++
     if (this.clients.size >= config.maxClients) {
       if (!this.#isFullNoted)
         log.warn({ clients: this.clients.size }, 'clients are turned away: RUSTEZE_CLIENTS is reached')
       this.#isFullNoted = true
+      this.turnedAway++
       stream.write(errorReply(errors.MAX_CLIENTS))
       stream.end()
       return turnedAway
     }
     this.#isFullNoted = false
-    const proxy = new Proxy(this.#services, stream, this.#nextId++, (gone) => this.clients.delete(gone.session.id))
+    const proxy = new Proxy(this.#services, stream, this.#nextId++, (gone) => this.#gone(gone))
     this.clients.set(proxy.session.id, proxy)
     this.#accepted()
     return proxy
+  }
+
+  #gone(proxy: Proxy): void {
+    this.clients.delete(proxy.session.id)
+    this.#goneReceivedBytes += proxy.receivedBytes
+    this.#goneSentBytes += proxy.output.sentBytes
   }
 
   #round(): void {

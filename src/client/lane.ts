@@ -63,6 +63,11 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     this.loss = new ConnectionLoss(this)
   }
 
+  /** See {@link Holder}; asked only while something waits. */
+  get waitingSince(): number {
+    return this.queue.head!.arrivedAt
+  }
+
   /** The connection lent to this client; while there is one, everything goes there. */
   get pin(): BackendConnection | null {
     return this.lease.connection

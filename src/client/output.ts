@@ -3,6 +3,8 @@ import type { Stream } from '../runtime/runtime.ts'
 import type { Flushable, Turn } from '../runtime/turn.ts'
 
 export class Output implements Flushable {
+  /** Handed to the socket so far. */
+  sentBytes = 0
   readonly #stream: Stream
   readonly #turn: Turn
   /** Told after each write. */
@@ -53,6 +55,7 @@ export class Output implements Flushable {
     if (this.#run !== null && this.#pieceBytes === 0 && this.#stream.pendingBytes === 0) {
       const replies = this.#run.subarray(this.#runStart, this.#runEnd)
       this.#forgetRun()
+      this.sentBytes += replies.length
       this.#stream.writeLent(replies)
     } else {
       this.#keepRun()
@@ -61,6 +64,7 @@ export class Output implements Flushable {
       const together = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, this.#pieceBytes)
       this.#pieces = []
       this.#pieceBytes = 0
+      this.sentBytes += together.length
       this.#stream.write(together)
     }
     this.#written()

@@ -37,6 +37,7 @@ export class Proxy implements StreamHandler {
   rawPin: BackendConnection | null = null
   readonly connectedAt: number
   lastRequestAt: number
+  receivedBytes = 0
   lastCommand: Command | null = null
   /** The lane to the first shard; with one shard it is the only one. */
   readonly #lane: Lane
@@ -86,6 +87,7 @@ export class Proxy implements StreamHandler {
   received(bytes: Buffer, length: number): void {
     if (this.ending.isClosing) return
     this.lastRequestAt = this.services.runtime.now()
+    this.receivedBytes += length
     if (this.#input.end === 0) this.#read(bytes, 0, length)
     else {
       const from = this.#input.add(bytes, length, this.#firstNeeded)
