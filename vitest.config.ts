@@ -11,5 +11,7 @@ export default defineConfig({
     // Integration tests start servers and open thousands of sockets: two files at a time is what two cores carry.
     maxWorkers: 2,
     pool: 'forks',
+    // Programs that run at the same time would want the same port.
+    env: { RUSTEZE_ADMIN: 'off' },
   },
 })

@@ -56,6 +56,16 @@ const spared = {
   assert: `const assert = () => process.getBuiltinModule('node:assert')
 module.exports = (value) => assert()(value)
 module.exports.strictEqual = (left, right) => assert().strictEqual(left, right)`,
+  // prom-client can do much more than write what counters and gauges say.
+  '@opentelemetry/api': 'module.exports = {}',
+  './lib/cluster': 'module.exports = undefined',
+  './lib/defaultMetrics': 'module.exports = undefined',
+  './lib/pushgateway': 'module.exports = undefined',
+  './lib/summary': 'module.exports = undefined',
+  // find-my-way can print its routes, and judge patterns of which there are none.
+  './lib/pretty-print': 'module.exports = {}',
+  'safe-regex2': 'module.exports = () => true',
+  'fast-querystring': `module.exports = { parse: (text) => process.getBuiltinModule('node:querystring').parse(text) }`,
 }
 
 /**
@@ -65,7 +75,7 @@ module.exports.strictEqual = (left, right) => assert().strictEqual(left, right)`
 const modulesOfNode = {
   name: 'modules-of-node',
   setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^[\w:/-]+$/ }, ({ path }) =>
+    onResolve({ filter: /^[\w@:./-]+$/ }, ({ path }) =>
       path in spared || isBuiltin(path) ? { path, namespace: 'modules-of-node' } : undefined,
     )
     onLoad({ filter: /./, namespace: 'modules-of-node' }, ({ path }) => ({

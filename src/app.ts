@@ -6,21 +6,24 @@ import { Credentials } from './backend/credentials.ts'
 import { Hold } from './backend/hold.ts'
 import { LearnCommands } from './backend/learn-commands.ts'
 import { Shard } from './backend/shard.ts'
-import type { ShardStatus } from './backend/shard-status.ts'
 import { ConnectionManager } from './client/connection-manager.ts'
-import { Outcomes, type RetryReason } from './client/outcomes.ts'
+import { Outcomes } from './client/outcomes.ts'
 import { PinBudget } from './client/pin-budget.ts'
 import type { Proxy } from './client/proxy.ts'
 import type { Services } from './client/services.ts'
 import { kindsWithout } from './command/classify.ts'
 import { CommandTable } from './command/table.ts'
+import type { TcpAddress } from './config/addresses.ts'
 import type { ServiceName } from './config/service-name.ts'
 import type { Config } from './config.ts'
 import type { Pod } from './discovery/pod.ts'
 import { ServiceWatch } from './discovery/service-watch.ts'
+import type { AdminServer } from './operations/admin-server.ts'
 import { Drain } from './operations/drain.ts'
+import { HealthLatches } from './operations/health.ts'
 import type { Log } from './operations/log.ts'
 import { memoryCeiling } from './operations/memory-ceiling.ts'
+import { type Status, statusOf } from './operations/status.ts'
 import { singleShardRouter } from './route/router.ts'
 import { ScriptCache } from './route/scripts.ts'
 import type { Address, Runtime } from './runtime/runtime.ts'
@@ -30,19 +33,14 @@ import type { Endpoint } from './topology/endpoint.ts'
 export interface App {
   /** The addresses it listens on; rejects when one cannot be had. */
   readonly listening: Promise<Address[]>
-  /** The facts for metrics, as they are now. */
-  status(): AppStatus
+  /** The facts, as they are now. */
+  status(): Status
+  /** The address of the admin server, undefined where it is off; rejects when it cannot be had. */
+  readonly adminListening: Promise<TcpAddress | undefined>
   /** Serves until the clients are done or the deadline comes, then ends everything. */
   drain(): Promise<void>
   /** While draining: do not wait for clients to leave, only for the replies they are owed. */
   hasten(): void
-}
-
-export interface AppStatus {
-  readonly shards: readonly ShardStatus[]
-  readonly retries: Readonly<Record<RetryReason, number>>
-  /** Commands of which nobody knows whether they ran, by name. */
-  readonly uncertain: Readonly<Record<string, number>>
 }
 
 /** Tells at once and after each change where servers are. @returns what ends it. */
@@ -58,12 +56,14 @@ export interface AppOptions {
   readonly pod?: Pod | undefined
   /** Likewise: where the label of the primary is. */
   readonly discoverPrimary?: Discover
+  /** Ends the process as SIGTERM does; POST /quitquitquit asks for it, where RUSTEZE_ADMIN_QUIT allows that. */
+  readonly quit?: () => void
 }
 
 /** How often connections to the backend are looked after, in ms. */
 const TEND_MS = 1000
 
-export function startApp({ config, runtime, log, discover, discoverPrimary, pod }: AppOptions): App {
+export function startApp({ config, runtime, log, discover, discoverPrimary, pod, quit }: AppOptions): App {
   const turn = new Turn(runtime)
   const credentials = new Credentials(config, runtime, log)
   const context: BackendContext = {
@@ -103,12 +103,17 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod 
   const manager = new ConnectionManager(services, clients, ceiling, () => table.want())
   const tending = runtime.every(TEND_MS, () => shard.tend(runtime.now()))
 
+  const health = new HealthLatches(config, runtime, clients)
   const discovery = discover?.(follow) ?? (config.service && followService(config.service, follow))
   const { primaryService } = config
   const labels = discoverPrimary?.(label) ?? (primaryService && followService(primaryService, label))
-  if (discovery === undefined) shard.follow(config.backends.map((address) => ({ address, uid: '', zone: undefined })))
+  if (discovery === undefined) {
+    shard.follow(config.backends.map((address) => ({ address, uid: '', zone: undefined })))
+    health.discovered()
+  }
 
   function follow(endpoints: readonly Endpoint[]): void {
+    health.discovered()
     shard.follow(endpoints.map(({ host, port, ...rest }) => ({ address: { host, port }, ...rest })))
     turn.settle()
   }
@@ -124,23 +129,36 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod 
     return watch
   }
 
+  const listening = manager.listen(
+    config.listen.map((address) =>
+      address.kind === 'unix' ? { path: address.path, mode: config.socketMode } : address,
+    ),
+  )
+  void listening.then(
+    () => health.listening(),
+    // The caller hears of it.
+    () => {},
+  )
+  const service = discovery instanceof ServiceWatch ? discovery : undefined
+  const status = () => statusOf({ ...services, health, manager, service })
+
+  // Loaded after the proxy listens: nothing of it delays that, and where it is off it takes no memory.
+  const admin = config.admin && startAdmin(config.admin)
+
+  async function startAdmin(address: TcpAddress): Promise<AdminServer> {
+    const { AdminServer } = await import('./operations/admin-server.ts')
+    const source = { health, status, quit: config.isQuitAllowed ? quit : undefined }
+    return AdminServer.start(address, source, log)
+  }
+
   let draining: Drain | undefined
   let drained: Promise<void> | undefined
   return {
-    listening: manager.listen(
-      config.listen.map((address) =>
-        address.kind === 'unix' ? { path: address.path, mode: config.socketMode } : address,
-      ),
-    ),
-    status() {
-      const { router, outcomes } = services
-      return {
-        shards: router.shards.map(({ status }) => status),
-        retries: { ...outcomes.retries },
-        uncertain: Object.fromEntries(outcomes.uncertain),
-      }
-    },
+    listening,
+    adminListening: Promise.resolve(admin).then((running) => running?.address),
+    status,
     drain() {
+      health.draining()
       drained ??= new Promise((resolve) => {
         draining = new Drain(runtime, config, manager, (clientsLeft) => {
           if (clientsLeft > 0) log.warn({ clients: clientsLeft }, 'clients were still connected at the deadline')
@@ -151,7 +169,10 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod 
           hold.close()
           shard.close()
           credentials.close()
-          resolve()
+          // Last, so that a last probe or scrape is answered.
+          Promise.resolve(admin)
+            .then((running) => running?.close())
+            .then(resolve, resolve)
         })
       })
       return drained

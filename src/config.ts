@@ -4,6 +4,7 @@ import { checkTogether } from './config/cross-checks.ts'
 import { renderHelp } from './config/help.ts'
 import { type ConfigError, type Environment, readSettings, type ValuesOf } from './config/read-settings.ts'
 import type { SettingDefinition } from './config/setting.ts'
+import { adminSettings } from './config/settings/admin.ts'
 import { backendSettings } from './config/settings/backend.ts'
 import { boundSettings } from './config/settings/bounds.ts'
 import { clientSettings } from './config/settings/clients.ts'
@@ -18,6 +19,7 @@ const definitions = {
   ...boundSettings,
   ...failoverSettings,
   ...operationSettings,
+  ...adminSettings,
 }
 
 const chapters: readonly (readonly [string, Readonly<Record<string, SettingDefinition<unknown>>>])[] = [
@@ -27,6 +29,7 @@ const chapters: readonly (readonly [string, Readonly<Record<string, SettingDefin
   ['Bounds', boundSettings],
   ['Failover', failoverSettings],
   ['Operation', operationSettings],
+  ['Admin server', adminSettings],
 ]
 
 /** One entry of the list, as help and README show it. */

@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   if (unreadable.length > 0) return fail(unreadable.map(describeConfigError).join('\n'))
   const log = createLog(config.logLevel, config.logFormat)
   for (const warning of warnings) log.warn({}, warning)
-  const app = startApp({ config, runtime: nodeRuntime, log })
+  const app = startApp({ config, runtime: nodeRuntime, log, quit: () => process.kill(process.pid, 'SIGTERM') })
   onStopSignal((signal) => {
     log.info({ signal }, 'stopping: clients are served until they are done')
     onStopSignal(() => app.hasten())
@@ -52,13 +52,24 @@ async function main(): Promise<void> {
     log.fatal({ error: error.stack }, 'unexpected error, the process ends')
     process.exit(FAILED)
   })
-  try {
-    const addresses = await app.listening
-    log.info({ version, addresses }, 'listening')
-  } catch (error) {
-    log.fatal({ error: String(error) }, 'cannot listen')
-    process.exit(FAILED)
+  /** Says where it listens, or ends the process. */
+  const announce = async (variable: string, message: string, listening: Promise<object | undefined>) => {
+    try {
+      const where = await listening
+      if (where !== undefined) log.info({ version, ...where }, message)
+    } catch (error) {
+      log.fatal({ error: String(error), setting: variable }, 'cannot listen')
+      process.exit(FAILED)
+    }
   }
+  await Promise.all([
+    announce(
+      'RUSTEZE_LISTEN',
+      'listening',
+      app.listening.then((addresses) => ({ addresses })),
+    ),
+    announce('RUSTEZE_ADMIN', 'probes and metrics are answered', app.adminListening),
+  ])
 }
 
 function print(text: string): void {

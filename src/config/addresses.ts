@@ -69,6 +69,20 @@ function parseTcpAddresses(text: string, defaultPort: number): Parsed<readonly T
   return { value: Object.freeze([...addresses.values()]) }
 }
 
+/** One `host:port` or `[v6]:port`, or the word `off`. Port 0 is any free one. */
+export function addressOrOff(): SettingType<TcpAddress | undefined> {
+  return {
+    name: 'address | off',
+    print: (text) => text,
+    parse: (text) => {
+      if (text.toLowerCase() === 'off') return { value: undefined }
+      const parsed = parseListenTcp(text)
+      if ('value' in parsed) return { value: Object.freeze(parsed.value) }
+      return { ...parsed, mend: `${parsed.mend} To switch it off write off.` }
+    },
+  }
+}
+
 function parseListenTcp(text: string): Parsed<{ host: string; port: number }> {
   if (/^\d+$/.test(text)) return { problem: 'the host is missing', mend: `Write 127.0.0.1:${text}.` }
   if (/^(:|\*:)\d+$/.test(text)) {

@@ -20,6 +20,7 @@ export function checkTogether(values: Values, environment: Environment): Finding
     ...tlsErrors(values, environment),
     ...orderErrors(values, environment),
     ...replicaErrors(values, environment),
+    ...adminErrors(values),
   ]
   return { errors, warnings: warningsFor(values) }
 }
@@ -225,6 +226,18 @@ function replicaErrors(values: Values, environment: Environment): ConfigError[] 
     })
   }
   return errors
+}
+
+function adminErrors(values: Values): ConfigError[] {
+  if (!values.isQuitAllowed || !('admin' in values) || values.admin !== undefined) return []
+  return [
+    {
+      variable: 'RUSTEZE_ADMIN_QUIT',
+      value: 'on',
+      problem: 'RUSTEZE_ADMIN=off leaves nobody to ask',
+      mend: 'Remove one of the two.',
+    },
+  ]
 }
 
 function warningsFor(values: Values): string[] {

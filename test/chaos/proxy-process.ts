@@ -26,7 +26,13 @@ export async function startProxyProcess(
 ): Promise<ProxyProcess> {
   const keeper = startKeeper('rusteze-chaos-proxy')
   const program = startProgram(process.execPath, [...(plant ? ['--import', PLANT] : []), MAIN], {
-    env: { RUSTEZE_LISTEN: '127.0.0.1:0', RUSTEZE_DRAIN: '0', ...settings, ...(plant && { TEST_PLANT: plant }) },
+    env: {
+      RUSTEZE_LISTEN: '127.0.0.1:0',
+      RUSTEZE_ADMIN: 'off',
+      RUSTEZE_DRAIN: '0',
+      ...settings,
+      ...(plant && { TEST_PLANT: plant }),
+    },
   })
   keeper.guard(program.pid)
   const [, port] = await program.says(/"addresses":\[\{[^\]]*"port":(\d+)/)

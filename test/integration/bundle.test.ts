@@ -1,7 +1,7 @@
 // The bundle runs alone: one file, copied away from the repository and its node_modules.
 
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -67,6 +67,14 @@ test('files that cannot be read end it with 64, all of them named', () => {
   expect(status).toBe(64)
   expect(stderr).toMatch(/RUSTEZE_CLIENT_PASSWORD_FILE.*\/nowhere\/password.*ENOENT/)
   expect(stderr).toMatch(/RUSTEZE_BACKEND_PASSWORD_FILE.*EISDIR/)
+})
+
+test('only what is loaded late is wrapped for that: on the way of a command it would cost time', () => {
+  // Long lines of the bundle are broken, within names as well.
+  const text = readFileSync(bundle, 'utf8').replaceAll('\\\n', '')
+  const wrapped = Array.from(text.matchAll(/"src\/([^"]+)"\(\)/g), ([, path]) => path!)
+  expect(wrapped).toContain('operations/exposition.ts')
+  expect(wrapped.filter((path) => !/^(operations|config)\//.test(path))).toEqual([])
 })
 
 describeOnEachServer('the bundle', (kind) => {

@@ -111,6 +111,7 @@ function proxyEnvironment(port: number, serverPort: number): NodeJS.ProcessEnv {
   return {
     ...Object.fromEntries(inherited),
     RUSTEZE_LISTEN: `${HOST}:${port}`,
+    RUSTEZE_ADMIN: 'off',
     RUSTEZE_BACKENDS: `${HOST}:${serverPort}`,
     RUSTEZE_DENY: 'none',
   }

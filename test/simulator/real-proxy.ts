@@ -16,6 +16,7 @@ export async function startRealProxy(place: ProxyPlace): Promise<SimulatedProxy>
   const { listen, backends, settings, runtime, discover, discoverPrimary } = place
   const parsed = parseConfig({
     RUSTEZE_LISTEN: `${listen.host}:${listen.port}`,
+    RUSTEZE_ADMIN: 'off',
     RUSTEZE_BACKENDS: backends.map(({ host, port }) => `${host}:${port}`).join(),
     RUSTEZE_SHARED_CONNECTIONS: String(settings.sharedConnections),
     RUSTEZE_HOLD: `${settings.holdMs}ms`,

@@ -11,6 +11,8 @@ import { waitUntil } from './wait-until.ts'
 export type RunningProxy = {
   /** Of the first TCP listener. */
   readonly port: number
+  /** Of the admin server; 0 where RUSTEZE_ADMIN is not given. */
+  readonly adminPort: number
   readonly app: App
   readonly config: Config
   /** Every line logged so far, as JSON; empty where a log was handed in. */
@@ -23,6 +25,7 @@ export type RunningProxy = {
 
 const testDefaults = {
   RUSTEZE_LISTEN: '127.0.0.1:0',
+  RUSTEZE_ADMIN: 'off',
   // A test that is over leaves nobody to serve.
   RUSTEZE_DRAIN: '0',
 }
@@ -39,6 +42,7 @@ export async function startProxy(
   const collector = createLog(config.logLevel, 'json', { write: (line) => logLines.push(line) })
   const app = startApp({ config, runtime, log: log ?? collector })
   const addresses = await app.listening
+  const adminPort = (await app.adminListening)?.port ?? 0
   const port = addresses.find((address) => 'port' in address)?.port ?? 0
 
   async function logs(pattern: RegExp, timeoutMs?: number): Promise<void> {
@@ -55,5 +59,5 @@ export async function startProxy(
     await drained
   }
 
-  return { port, app, config, logLines, logs, stop }
+  return { port, adminPort, app, config, logLines, logs, stop }
 }

@@ -14,7 +14,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   backend: ['resp', 'runtime', 'command', 'topology', 'config.ts', 'operations/log.ts'],
   route: ['resp', 'runtime', 'command', 'backend'],
   client: ['resp', 'runtime', 'command', 'backend', 'route', 'config.ts', 'errors.ts', 'operations/log.ts'],
-  operations: ['runtime', 'config.ts', 'client'],
+  operations: [
+    ...['runtime', 'backend', 'route', 'client', 'discovery/discovery-status.ts'],
+    ...['config.ts', 'config/addresses.ts', 'version.ts'],
+  ],
 }
 
 const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
