@@ -123,7 +123,12 @@ async function launchPeer(
       return {
         name,
         address,
-        service: startService(name, command, { RUSTEZE_LISTEN: listen, RUSTEZE_ADMIN: '127.0.0.1:0', ...environment }, directory),
+        service: startService(
+          name,
+          command,
+          { RUSTEZE_LISTEN: listen, RUSTEZE_ADMIN: '127.0.0.1:0', ...environment },
+          directory,
+        ),
       }
     }
   }
