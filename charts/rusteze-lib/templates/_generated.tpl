@@ -57,4 +57,6 @@
 - drain-idle
 - log-level
 - log-format
+- startup-wait
+- admin-quit
 {{- end }}
