@@ -16,7 +16,16 @@ ports:
     protocol: TCP
 env: {{- include "rusteze-lib.environment" . | nindent 2 }}
 volumeMounts: {{- include "rusteze-lib.volumeMounts" . | nindent 2 }}
-resources: {{- toYaml .resources | nindent 2 }}
+# Always strings: the policy cannot tell what to make of numbers.
+resources:
+  {{- range $kind, $amounts := .resources }}
+  {{ $kind }}:
+    {{- range $resource, $amount := $amounts }}
+    {{ $resource }}: {{ $amount | toString | quote }}
+    {{- else }} {}
+    {{- end }}
+  {{- else }} {}
+  {{- end }}
 # No delay and patience for the first try: a sidecar that dies before its first probe could keep a pod from ever starting.
 startupProbe:
   httpGet:
