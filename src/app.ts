@@ -145,9 +145,10 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod,
   // Loaded after the proxy listens: nothing of it delays that, and where it is off it takes no memory.
   const admin = config.admin && startAdmin(config.admin)
 
-  async function startAdmin(address: TcpAddress): Promise<AdminServer> {
+  async function startAdmin(address: TcpAddress): Promise<AdminServer<Status>> {
     const { AdminServer } = await import('./operations/admin-server.ts')
-    const source = { health, status, quit: config.isQuitAllowed ? quit : undefined }
+    const metrics = async () => (await import('./operations/metrics.ts')).definitions
+    const source = { health, status, metrics, quit: config.isQuitAllowed ? quit : undefined }
     return AdminServer.start(address, source, log)
   }
 

@@ -5,15 +5,16 @@ import type { AddressInfo, Socket } from 'node:net'
 import findMyWay from 'find-my-way'
 import type { TcpAddress } from '../config/addresses.ts'
 import { type Asker, changeRefusal, localRefusal } from './access.ts'
-import type { Exposition } from './exposition.ts'
+import type { Definition, Exposition } from './exposition.ts'
 import type { Health } from './health.ts'
 import type { Log } from './log.ts'
-import type { Status } from './status.ts'
 
 /** Where its answers come from. */
-export interface AdminSource {
+export interface AdminSource<Facts extends object> {
   readonly health: { readonly startup: Health; readonly readiness: Health }
-  readonly status: () => Status
+  readonly status: () => Facts
+  /** What is read from the status; asked for with the first question: where nobody scrapes it takes no memory. */
+  readonly metrics: () => Promise<readonly Definition<Facts>[]>
   /** Ends the process as SIGTERM does; undefined where that is not allowed. */
   readonly quit: (() => void) | undefined
 }
@@ -47,16 +48,16 @@ const LAST_ANSWERS_MS = 200
 
 const TEXT = 'text/plain; charset=utf-8'
 
-export class AdminServer {
-  readonly #source: AdminSource
+export class AdminServer<Facts extends object> {
+  readonly #source: AdminSource<Facts>
   readonly #log: Log
   readonly #router = findMyWay()
   readonly #server: Server
   /** How many requests each has sent, the oldest first. */
   readonly #sockets = new Map<Socket, number>()
-  #exposition: Exposition | undefined
+  #exposition: Exposition<Facts> | undefined
 
-  constructor(source: AdminSource, log: Log) {
+  constructor(source: AdminSource<Facts>, log: Log) {
     this.#source = source
     this.#log = log
     for (const route of this.#routes()) {
@@ -80,7 +81,11 @@ export class AdminServer {
   }
 
   /** Rejects when the address cannot be had. */
-  static async start(address: TcpAddress, source: AdminSource, log: Log): Promise<AdminServer> {
+  static async start<Facts extends object>(
+    address: TcpAddress,
+    source: AdminSource<Facts>,
+    log: Log,
+  ): Promise<AdminServer<Facts>> {
     const admin = new AdminServer(source, log)
     await admin.#listen(address)
     return admin
@@ -121,9 +126,9 @@ export class AdminServer {
   }
 
   async #metrics({ headers }: IncomingMessage): Promise<Answer> {
-    // Loaded with the first question: where nobody scrapes it takes no memory.
-    const { Exposition, formats } = await import('./exposition.ts')
-    this.#exposition ??= new Exposition(this.#source.status)
+    const { metrics, status } = this.#source
+    const [{ Exposition, formats }, definitions] = await Promise.all([import('./exposition.ts'), metrics()])
+    this.#exposition ??= new Exposition(definitions, status)
     const format = /application\/openmetrics-text/i.test(headers.accept ?? '')
       ? formats.openMetrics
       : formats.prometheus

@@ -1,24 +1,9 @@
 // Every metric, declared once. They are read from the status when somebody asks: on the way of a command nothing knows of them.
 import type { ServerStatus, ShardStatus } from '../backend/shard-status.ts'
 import type { DiscoveryStatus } from '../discovery/discovery-status.ts'
-import type { EventLoopDelay } from './event-loop.ts'
+import type { Definition } from './exposition.ts'
+import { processDefinitions } from './process-metrics.ts'
 import type { Status } from './status.ts'
-
-/** What metrics are read from. */
-export interface Facts extends Status {
-  readonly eventLoopDelay: EventLoopDelay
-}
-
-/** One metric; its unit is the end of its name. */
-export interface Definition {
-  readonly kind: 'counter' | 'gauge'
-  readonly name: string
-  readonly help: string
-  /** The name of its label. Its values are known beforehand: nothing that a client sends is one. */
-  readonly label?: string
-  /** @returns with a label, the number for each of its values; undefined where there is nothing to tell. */
-  readonly read: (facts: Facts) => number | Readonly<Record<string, number>> | undefined
-}
 
 const STATES: readonly ShardStatus['state'][] = ['serving', 'suspect', 'holding']
 const ROLES: readonly ServerStatus['role'][] = [
@@ -51,52 +36,8 @@ function counts(keys: readonly string[], found: readonly string[]): Record<strin
 }
 
 /** The list. Names begin with rusteze_, but for those that other programs have as well. */
-export const definitions: readonly Definition[] = [
-  {
-    kind: 'gauge',
-    name: 'rusteze_build_info',
-    help: 'The version that runs.',
-    label: 'version',
-    read: ({ version }) => ({ [version]: 1 }),
-  },
-  {
-    kind: 'gauge',
-    name: 'nodejs_version_info',
-    help: 'The version of Node that runs it.',
-    label: 'version',
-    read: ({ node }) => ({ [node]: 1 }),
-  },
-  {
-    kind: 'gauge',
-    name: 'process_start_time_seconds',
-    help: 'When the process started, in Unix time.',
-    read: ({ process }) => process.since / 1000,
-  },
-  {
-    kind: 'counter',
-    name: 'process_cpu_seconds_total',
-    help: 'CPU time used.',
-    read: ({ process }) => process.cpuMs / 1000,
-  },
-  {
-    kind: 'gauge',
-    name: 'process_resident_memory_bytes',
-    help: 'Resident memory.',
-    read: ({ process }) => process.residentBytes,
-  },
-  {
-    kind: 'gauge',
-    name: 'rusteze_event_loop_delay_seconds',
-    help: 'How late the event loop ran, which is how long everything waited: since the last time somebody asked.',
-    label: 'statistic',
-    read: (facts) => ({ ...facts.eventLoopDelay }),
-  },
-  {
-    kind: 'counter',
-    name: 'rusteze_event_loop_busy_seconds_total',
-    help: 'Time in which the event loop did not wait; near 1 s per second the proxy is at its limit.',
-    read: ({ process }) => process.busyMs / 1000,
-  },
+export const definitions: readonly Definition<Status>[] = [
+  ...processDefinitions,
   {
     kind: 'gauge',
     name: 'rusteze_ready',

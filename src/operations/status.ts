@@ -8,8 +8,8 @@ import type { Config } from '../config.ts'
 import { type DiscoveryStatus, noLists, noWatchRestarts } from '../discovery/discovery-status.ts'
 import type { Router } from '../route/router.ts'
 import type { Runtime } from '../runtime/runtime.ts'
-import { version } from '../version.ts'
 import type { HealthLatches } from './health.ts'
+import { processFacts } from './process-facts.ts'
 
 /** The parts that are looked at. */
 export interface Observed {
@@ -37,16 +37,8 @@ export type Status = ReturnType<typeof statusOf>
 export function statusOf({ config, runtime, health, manager, router, hold, outcomes, service }: Observed) {
   const { startup, readiness } = health
   const { oldestSince } = hold
-  const { user, system } = process.cpuUsage()
   return {
-    version,
-    node: process.version,
-    process: {
-      since: performance.timeOrigin,
-      cpuMs: (user + system) / 1000,
-      busyMs: performance.eventLoopUtilization().active,
-      residentBytes: process.memoryUsage.rss(),
-    },
+    ...processFacts(),
     health: {
       isStarted: startup.isWell,
       startup: startup.reason,

@@ -3,7 +3,6 @@ import { networkInterfaces } from 'node:os'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AdminServer } from '../../src/operations/admin-server.ts'
 import { createLog } from '../../src/operations/log.ts'
-import type { Status } from '../../src/operations/status.ts'
 import { ask, openHttp, type RawHttp } from '../support/raw-http.ts'
 
 const outside = Object.values(networkInterfaces())
@@ -15,7 +14,7 @@ const log = createLog('silent', 'json', { write: () => {} })
 const local = 'Host: localhost'
 let quits = 0
 let isBroken = false
-let server: AdminServer
+let server: AdminServer<object>
 let port: number
 
 beforeEach(async () => {
@@ -25,8 +24,9 @@ beforeEach(async () => {
     health: { startup: well, readiness: well },
     status: () => {
       if (isBroken) throw new Error('broken')
-      return { version: 'secret-fact' } as unknown as Status
+      return { version: 'secret-fact' } as object
     },
+    metrics: async () => [],
     quit: () => {
       quits++
     },
@@ -185,7 +185,7 @@ describe('connections', () => {
     await lingering.end
     server = await AdminServer.start(
       { host: '127.0.0.1', port: 0 },
-      { health: { startup: well, readiness: well }, status: () => ({}) as Status, quit: undefined },
+      { health: { startup: well, readiness: well }, status: () => ({}), metrics: async () => [], quit: undefined },
       log,
     )
   })

@@ -1,0 +1,19 @@
+// What can be told of any process: its version, its CPU time and its memory.
+import { version } from '../version.ts'
+
+export type ProcessFacts = ReturnType<typeof processFacts>
+
+/** Times are in ms since 1970, durations in ms. */
+export function processFacts() {
+  const { user, system } = process.cpuUsage()
+  return {
+    version,
+    node: process.version,
+    process: {
+      since: performance.timeOrigin,
+      cpuMs: (user + system) / 1000,
+      busyMs: performance.eventLoopUtilization().active,
+      residentBytes: process.memoryUsage.rss(),
+    },
+  }
+}
