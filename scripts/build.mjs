@@ -1,5 +1,5 @@
 // Bundles src/main.ts with everything it imports into dist/rusteze.mjs, which Node 24 runs alone; beside it dist/kubeconfig.mjs, which
-// it loads only outside of a cluster, so that no pod has it in memory.
+// it loads only outside of a cluster, and dist/injector.mjs, for `rusteze injector`, so that no sidecar has them in memory.
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
@@ -21,11 +21,20 @@ const versionOnly = {
   },
 }
 
+/** What is loaded from files of their own. */
+const aside = new Map([
+  ['./kubeconfig.ts', './kubeconfig.mjs'],
+  ['./injector/run.ts', './injector.mjs'],
+])
+
 /** @type {import('esbuild').Plugin} */
-const kubeconfigAside = {
-  name: 'kubeconfig-aside',
+const filesAside = {
+  name: 'files-aside',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/kubeconfig\.ts$/ }, () => ({ path: './kubeconfig.mjs', external: true }))
+    onResolve({ filter: /\.ts$/ }, ({ path }) => {
+      const file = aside.get(path)
+      return file === undefined ? undefined : { path: file, external: true }
+    })
   },
 }
 
@@ -111,7 +120,12 @@ const bundles = [
 const require = createRequireForBundle(import.meta.url)`,
     },
   },
-  { entryPoints: ['src/main.ts'], outfile: bundlePath, plugins: [versionOnly, kubeconfigAside, modulesOfNode] },
+  {
+    entryPoints: ['src/injector/run.ts'],
+    outfile: join(dirname(bundlePath), 'injector.mjs'),
+    plugins: [versionOnly, modulesOfNode],
+  },
+  { entryPoints: ['src/main.ts'], outfile: bundlePath, plugins: [versionOnly, filesAside, modulesOfNode] },
 ]
 for (const bundle of bundles) {
   // Packages that others would use if they were installed.
@@ -121,7 +135,7 @@ for (const bundle of bundles) {
     external: ['bufferutil', 'utf-8-validate', 'supports-color'],
   })
   // Put in place whole: another start or test may be about to run it.
-  const aside = `${bundle.outfile}.${process.pid}`
-  writeFileSync(aside, /** @type {import('esbuild').OutputFile} */ (outputFiles[0]).contents)
-  renameSync(aside, bundle.outfile)
+  const incomplete = `${bundle.outfile}.${process.pid}`
+  writeFileSync(incomplete, /** @type {import('esbuild').OutputFile} */ (outputFiles[0]).contents)
+  renameSync(incomplete, bundle.outfile)
 }

@@ -28,6 +28,7 @@ async function main(): Promise<void> {
   const [argument] = process.argv.slice(2)
   if (argument === '--help' || argument === '-h') return print(helpText())
   if (argument === '--version') return print(version)
+  if (argument === 'injector') return injector()
   if (argument !== undefined)
     return fail(`rusteze: unknown argument '${argument}'; settings come from the environment, see --help`)
   const parsed = parseConfig(process.env)
@@ -70,6 +71,13 @@ async function main(): Promise<void> {
     ),
     announce('RUSTEZE_ADMIN', 'probes and metrics are answered', app.adminListening),
   ])
+}
+
+/** The webhook that gives pods their sidecar: the same image, another process. */
+async function injector(): Promise<void> {
+  const { runInjector } = await import('./injector/run.ts')
+  const exit = (code: number) => process.exit(code)
+  await runInjector({ environment: process.env, onStopSignal, refuse: fail, exit })
 }
 
 function print(text: string): void {

@@ -70,6 +70,11 @@ function parseTcpAddresses(text: string, defaultPort: number): Parsed<readonly T
 }
 
 /** One `host:port` or `[v6]:port`, or the word `off`. Port 0 is any free one. */
+/** `host:port` or `[v6]:port`, to listen on. */
+export function listenAddress(): SettingType<TcpAddress> {
+  return { name: 'address', print: (text) => text, parse: parseListenTcp }
+}
+
 export function addressOrOff(): SettingType<TcpAddress | undefined> {
   return {
     name: 'address | off',

@@ -34,6 +34,13 @@ const KEEPALIVE_MS = 15_000
 /** An EndpointSlice with the 1000 endpoints it may have takes 0.5 MB. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
+const CONTENT_TYPES = { PUT: 'application/json', PATCH: 'application/json-patch+json' }
+
+interface Change {
+  readonly method: keyof typeof CONTENT_TYPES
+  readonly object: object
+}
+
 export class KubernetesApi {
   readonly #access: ReadAccess
 
@@ -44,6 +51,12 @@ export class KubernetesApi {
   /** @throws ApiError for any status but 200, else what the connection failed of. */
   async get(path: string, signal: AbortSignal): Promise<unknown> {
     const response = await this.#open(path, signal, ANSWER_TIMEOUT_MS)
+    return JSON.parse(await textOf(response))
+  }
+
+  /** Replaces an object, or applies a JSON patch. @returns what the API server made of it. @throws like {@link get}. */
+  async send(method: 'PUT' | 'PATCH', path: string, object: object, signal: AbortSignal): Promise<unknown> {
+    const response = await this.#open(path, signal, ANSWER_TIMEOUT_MS, { method, object })
     return JSON.parse(await textOf(response))
   }
 
@@ -70,13 +83,15 @@ export class KubernetesApi {
   }
 
   /** @param bodyTimeoutMs longest silence once the answer has begun; 0 for a watch, which is silent while nothing changes. */
-  async #open(path: string, signal: AbortSignal, bodyTimeoutMs: number): Promise<IncomingMessage> {
+  async #open(path: string, signal: AbortSignal, bodyTimeoutMs: number, change?: Change): Promise<IncomingMessage> {
     const { server, options } = await this.#access()
     signal.throwIfAborted()
+    const { method = 'GET' } = change ?? {}
+    const headers = { ...options.headers, ...(change && { 'content-type': CONTENT_TYPES[change.method] }) }
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
       const request = process
         .getBuiltinModule('node:https')
-        .get(`${server}${path}`, { ...options, agent: false, signal }, resolve)
+        .request(`${server}${path}`, { ...options, method, headers, agent: false, signal }, resolve)
       const late = () => request.destroy(new Error('no answer from the API server'))
       // The socket's own timeout would count twice while something is unsent, as in a handshake.
       const deadline = setTimeout(late, CONNECT_TIMEOUT_MS)
@@ -91,6 +106,7 @@ export class KubernetesApi {
           request.setTimeout(ANSWER_TIMEOUT_MS)
         })
       })
+      request.end(change && JSON.stringify(change.object))
     })
     if (response.statusCode === 200) return response
     const seconds = Number(response.headers['retry-after'])

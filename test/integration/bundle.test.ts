@@ -59,6 +59,15 @@ test('a wrong setting ends it with 64', () => {
   expect(stderr).toContain('5 apples')
 })
 
+test('the injector is in the file beside it', () => {
+  const injector = join(directory, 'injector.mjs')
+  copyFileSync(join(dirname(bundlePath), 'injector.mjs'), injector)
+  const { status, stderr } = runBundle(['injector'])
+  rmSync(injector)
+  expect(status).toBe(64)
+  expect(stderr).toContain('RUSTEZE_INJECTOR_SERVICE: it is missing')
+})
+
 test('files that cannot be read end it with 64, all of them named', () => {
   const { status, stderr } = runBundle([], {
     RUSTEZE_CLIENT_PASSWORD_FILE: '/nowhere/password',
