@@ -109,7 +109,7 @@ export class ServiceWatch {
     const retry = new RetryPause(this.#runtime, signal)
     while (!signal.aborted) {
       try {
-        const outside = (await import('./kubeconfig.ts')).kubeconfigAccess()
+        const outside = (await loadKubeconfig()).kubeconfigAccess()
         if (signal.aborted) return undefined
         this.#namespace = namespace ?? outside.namespace ?? 'default'
         // It was asked for a name in a namespace that may be another.
@@ -204,6 +204,20 @@ export class ServiceWatch {
     return (
       `kubectl -n ${this.#namespace} create role ${name} --verb=list,watch --resource=endpointslices.discovery.k8s.io && ` +
       `kubectl -n ${this.#namespace} create rolebinding ${name} --role=${name} --group=system:serviceaccounts:${ownNamespace(this.#pod) ?? '<namespace of the application>'}`
+    )
+  }
+}
+
+/** The container image is made for clusters and leaves that file out: the module's own error would not tell what to do. */
+async function loadKubeconfig(): Promise<typeof import('./kubeconfig.ts')> {
+  try {
+    return await import('./kubeconfig.ts')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    throw new Error(
+      'kubeconfig.mjs is not beside the program, as in the container image: it finds Kubernetes only in a pod, and there without KUBECONFIG. ' +
+        'Outside of a cluster run dist/rusteze.mjs of `npm run build`, or name the servers in RUSTEZE_BACKENDS',
+      { cause: error },
     )
   }
 }

@@ -86,6 +86,19 @@ test('only what is loaded late is wrapped for that: on the way of a command it w
   expect(wrapped.filter((path) => !/^(operations|config)\//.test(path))).toEqual([])
 })
 
+test('without kubeconfig.mjs beside it, it says where it can find Kubernetes', async () => {
+  const proxy = startProgram(process.execPath, [bundle], {
+    cwd: directory,
+    env: { RUSTEZE_LISTEN: '127.0.0.1:0', RUSTEZE_SERVICE: 'data/redis', KUBECONFIG: '', KUBERNETES_SERVICE_HOST: '' },
+  })
+  try {
+    await proxy.says(/kubeconfig\.mjs is not beside the program.* only in a pod/)
+    expect(proxy.output()).toContain('DNS is used')
+  } finally {
+    await proxy.end()
+  }
+})
+
 describeOnEachServer('the bundle', (kind) => {
   test('serves, and ends with 0 on SIGTERM', async () => {
     const server = await startRedis({ kind })
