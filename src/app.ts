@@ -7,6 +7,7 @@ import { Hold } from './backend/hold.ts'
 import { LearnCommands } from './backend/learn-commands.ts'
 import { Shard } from './backend/shard.ts'
 import { ConnectionManager } from './client/connection-manager.ts'
+import { Memory } from './client/memory.ts'
 import { Outcomes } from './client/outcomes.ts'
 import { PinBudget } from './client/pin-budget.ts'
 import type { Proxy } from './client/proxy.ts'
@@ -82,12 +83,14 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod,
   const shard = new Shard(context, (connection, hello) => table.connected(connection, hello))
   const hold = new Hold(runtime, turn, config)
   const clients = new Map<number, Proxy>()
+  const ceiling = memoryCeiling(config.memoryLimitBytes, process.constrainedMemory(), totalmem())
   const services: Services = {
     config,
     runtime,
     turn,
     log,
     hold,
+    memory: new Memory(ceiling, clients, turn),
     clients,
     router: singleShardRouter(shard),
     pins: new PinBudget(config.maxPins),
@@ -99,8 +102,7 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod,
     needsPassword: config.clientPasswordFile !== undefined,
     outcomes: new Outcomes(),
   }
-  const ceiling = memoryCeiling(config.memoryLimitBytes, process.constrainedMemory(), totalmem())
-  const manager = new ConnectionManager(services, clients, ceiling, () => table.want())
+  const manager = new ConnectionManager(services, clients, () => table.want())
   const tending = runtime.every(TEND_MS, () => shard.tend(runtime.now()))
 
   const health = new HealthLatches(config, runtime, clients)

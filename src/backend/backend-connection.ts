@@ -55,6 +55,8 @@ export class BackendConnection implements StreamHandler, Flushable {
   idleSince = 0
   /** A PING of ours is unanswered. */
   isPinged = false
+  /** Clients have waited long enough behind others that do not read. */
+  isWaitOver = false
   /** Time since which the oldest request waits for its reply. */
   waitingSince = 0
   tap: FrameTap | null = null

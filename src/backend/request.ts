@@ -55,6 +55,8 @@ export class Request {
   block: WholeBlock | null = null
   /** Acknowledgements still to come (SUBSCRIBE answers once per channel); -1 until the first one. */
   acknowledgementsLeft = -1
+  /** Its bytes as its client's memory counts them, whatever is sent in their place. */
+  countedBytes = 0
   /** Words of the request, where acknowledgements are counted. */
   argumentCount = 0
   /** The reply while it is held or waits for its turn. */

@@ -1,11 +1,11 @@
-// Accepts clients, hands each to a Proxy, and keeps their number and their memory within bounds.
+// Accepts clients, hands each to a Proxy, and keeps their number within bounds.
 import * as errors from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
 import type { Address, Listener, Stream, StreamHandler, Timer } from '../runtime/runtime.ts'
 import { Proxy } from './proxy.ts'
 import type { Services } from './services.ts'
 
-/** How often idle clients and memory are looked at, in ms. */
+/** How often idle clients are looked at, in ms. */
 const ROUND_MS = 1000
 
 /** A client that is turned away needs no events. */
@@ -14,7 +14,6 @@ const turnedAway: StreamHandler = { opened() {}, received() {}, drained() {}, en
 export class ConnectionManager {
   readonly clients: Map<number, Proxy>
   readonly #services: Services
-  readonly #memoryLimitBytes: number
   readonly #listeners: Listener[] = []
   readonly #timer: Timer
   readonly #accepted: () => void
@@ -27,11 +26,10 @@ export class ConnectionManager {
   #nextId = 1
   #isFullNoted = false
 
-  /** @param memoryLimitBytes for everything that waits for clients; 0 = no limit. @param accepted hears of each client. */
-  constructor(services: Services, clients: Map<number, Proxy>, memoryLimitBytes: number, accepted = () => {}) {
+  /** @param accepted hears of each client. */
+  constructor(services: Services, clients: Map<number, Proxy>, accepted = () => {}) {
     this.clients = clients
     this.#services = services
-    this.#memoryLimitBytes = memoryLimitBytes
     this.#accepted = accepted
     this.#timer = services.runtime.every(ROUND_MS, () => this.#round())
   }
@@ -116,23 +114,6 @@ export class ConnectionManager {
         }
       }
     }
-    this.#shedMemory()
     turn.settle()
-  }
-
-  /** Above the ceiling the client with the most unread replies goes, until the sum is below it. */
-  #shedMemory(): void {
-    if (this.#memoryLimitBytes === 0) return
-    const sizes = [...this.clients.values()].map((proxy) => ({
-      proxy,
-      bytes: proxy.output.pendingBytes + proxy.replies.heldBytes,
-    }))
-    let sum = this.#services.hold.bytes + sizes.reduce((total, { bytes }) => total + bytes, 0)
-    sizes.sort((a, b) => b.bytes - a.bytes)
-    for (const { proxy, bytes } of sizes) {
-      if (sum <= this.#memoryLimitBytes || bytes === 0) return
-      proxy.close('most unread replies while memory is short (RUSTEZE_MEMORY)')
-      sum -= bytes
-    }
   }
 }

@@ -13,6 +13,7 @@ import { isBlocked } from './client-list.ts'
 import { Ending } from './ending.ts'
 import { InputBuffer } from './input-buffer.ts'
 import { Lane } from './lane.ts'
+import { ClientMemory } from './memory.ts'
 import { Output } from './output.ts'
 import { passRaw } from './raw-mode.ts'
 import { ReplyQueue } from './reply-queue.ts'
@@ -28,6 +29,7 @@ export class Proxy implements StreamHandler {
   readonly session: Session
   readonly output: Output
   readonly replies: ReplyQueue
+  readonly memory: ClientMemory
   readonly slowReader = new SlowReader(this)
   readonly ending: Ending
   readonly stream: Stream
@@ -59,10 +61,12 @@ export class Proxy implements StreamHandler {
     this.#framer.unauthenticated = services.needsPassword
     this.output = new Output(stream, services.turn, () => this.slowReader.written())
     this.replies = new ReplyQueue(this.output)
+    this.memory = new ClientMemory(this, services.memory)
     this.#lane = new Lane(this, services.router.shards[0]!)
     this.#lanes = [this.#lane]
     this.ending = new Ending(this, () => {
       this.slowReader.letGo()
+      this.memory.release()
       for (const lane of this.#lanes) lane.leave()
       closed(this)
     })
@@ -93,6 +97,7 @@ export class Proxy implements StreamHandler {
       const from = this.#input.add(bytes, length, this.#firstNeeded)
       if (!this.isStalled) this.#read(this.#input.bytes, from, this.#input.end)
     }
+    this.memory.count()
     this.services.turn.settle()
   }
 
@@ -111,6 +116,7 @@ export class Proxy implements StreamHandler {
   }
 
   drained(): void {
+    this.memory.count()
     this.slowReader.caughtUp()
     this.services.turn.settle()
   }
@@ -161,12 +167,7 @@ export class Proxy implements StreamHandler {
     for (const lane of this.#lanes) {
       if (lane.queue.length >= config.holdClientCommands || lane.queue.bytes >= config.holdClientBytes) return false
     }
-    return (
-      (this.rawPin === null || this.rawPin.pendingBytes < config.outputSoftLimitBytes) &&
-      this.replies.length < config.maxInFlight &&
-      this.replies.heldBytes < config.outputSoftLimitBytes &&
-      this.output.pendingBytes < config.outputSoftLimitBytes
-    )
+    return (this.rawPin === null || this.rawPin.pendingBytes < config.outputSoftLimitBytes) && this.memory.hasRoom
   }
 
   #stall(): void {

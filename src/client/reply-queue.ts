@@ -12,6 +12,8 @@ export class ReplyQueue {
   length = 0
   /** Bytes of replies that wait for earlier ones. */
   heldBytes = 0
+  /** Bytes of requests that are not answered. */
+  requestBytes = 0
   #tail: Request | null = null
   readonly #output: Output
 
@@ -24,6 +26,8 @@ export class ReplyQueue {
     else this.#tail.nextReply = request
     this.#tail = request
     this.length++
+    request.countedBytes = request.end - request.start
+    this.requestBytes += request.countedBytes
   }
 
   /** The final reply, in lent bytes. */
@@ -87,6 +91,7 @@ export class ReplyQueue {
     this.head = answered.nextReply
     answered.nextReply = null
     this.length--
+    this.requestBytes -= answered.countedBytes
     if (this.head === null) this.#tail = null
     else if (this.head.phase === Phase.Answered) this.#letOut()
   }
@@ -104,6 +109,7 @@ export class ReplyQueue {
       const next: Request | null = request.nextReply
       request.nextReply = null
       this.length--
+      this.requestBytes -= request.countedBytes
       request = next
     }
     this.head = request

@@ -9,6 +9,7 @@ import type { Router } from '../route/router.ts'
 import type { ScriptCache } from '../route/scripts.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Turn } from '../runtime/turn.ts'
+import type { Memory } from './memory.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { PinBudget } from './pin-budget.ts'
 import type { Proxy } from './proxy.ts'
@@ -20,6 +21,7 @@ export interface Services {
   readonly log: Log
   readonly router: Router
   readonly hold: Hold
+  readonly memory: Memory
   readonly pins: PinBudget
   readonly scripts: ScriptCache
   /** All clients by their CLIENT ID. */

@@ -2,16 +2,13 @@
 import type { BackendConnection } from '../backend/backend-connection.ts'
 import type { Proxy } from './proxy.ts'
 
-/** How long others wait behind a client that does not read, in ms and in all: then only the hard limit counts. */
+/** How long others wait on one connection behind clients that do not read, in ms and in all: then only the hard limit counts. */
 const GRACE_MS = 1000
 
 export class SlowReader {
   readonly #proxy: Proxy
   /** Not read until the client has read what came from it. */
   #paused: BackendConnection | null = null
-  /** Others wait there behind the client, or have waited long enough. */
-  #graceOn: BackendConnection | null = null
-  #isGraceOver = false
 
   constructor(proxy: Proxy) {
     this.#proxy = proxy
@@ -19,32 +16,30 @@ export class SlowReader {
 
   /** Replies from this connection went out. */
   check(connection: BackendConnection | null): void {
-    const { output, config, lane, services } = this.#proxy
-    if (connection === null || this.#paused !== null || output.pendingBytes < config.outputSoftLimitBytes) return
-    if (connection === this.#graceOn && this.#isGraceOver) return
+    const { output, memory, lane, services } = this.#proxy
+    if (connection === null || this.#paused !== null || output.pendingBytes < memory.softLimitBytes) return
+    const isShared = connection !== lane.pin && connection.inFlight > lane.inFlight
+    if (isShared && connection.isWaitOver) return
     this.#paused = connection
     connection.pauseReading()
-    if (connection === lane.pin) return
-    connection.retire()
-    if (connection === this.#graceOn || connection.inFlight <= lane.inFlight) return
-    this.#graceOn = connection
-    this.#isGraceOver = false
+    if (connection !== lane.pin) connection.retire()
+    if (!isShared) return
     services.runtime.after(GRACE_MS, () => {
-      if (this.#graceOn !== connection) return
-      this.#isGraceOver = true
+      connection.isWaitOver = true
       if (this.#paused === connection) this.letGo()
     })
   }
 
   /** Something was given to the client's socket. */
   written(): void {
-    const { output, config, lane, rawPin, ending } = this.#proxy
+    const { output, config, memory, lane, rawPin, ending } = this.#proxy
     const { pendingBytes } = output
+    memory.count()
     if (pendingBytes > config.outputHardLimitBytes)
       this.#proxy.close('it did not read its replies (RUSTEZE_OUTPUT_HARD)')
     else if (ending.isClosing || ending.hasEnded) ending.whenAnswered()
     // What the kernel takes at once is followed by no drain event.
-    else if (pendingBytes < config.outputSoftLimitBytes) this.caughtUp()
+    else if (pendingBytes < memory.softLimitBytes) this.caughtUp()
     else if (rawPin !== null) rawPin.pauseReading()
     else if (lane.inFlight > 0) this.check(lane.current)
   }

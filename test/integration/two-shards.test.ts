@@ -1,5 +1,4 @@
 // The seam for several primaries: two shards behind the real client side. Order is the client's, holding is each shard's own.
-import { totalmem } from 'node:os'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { BackendContext } from '../../src/backend/backend-context.ts'
 import { Credentials } from '../../src/backend/credentials.ts'
@@ -7,6 +6,7 @@ import { Hold } from '../../src/backend/hold.ts'
 import type { Request } from '../../src/backend/request.ts'
 import { Shard } from '../../src/backend/shard.ts'
 import { ConnectionManager } from '../../src/client/connection-manager.ts'
+import { Memory } from '../../src/client/memory.ts'
 import { Outcomes } from '../../src/client/outcomes.ts'
 import { PinBudget } from '../../src/client/pin-budget.ts'
 import type { Proxy } from '../../src/client/proxy.ts'
@@ -50,9 +50,10 @@ async function startTwoShards(ports: readonly [number, number]) {
     scripts: new ScriptCache(),
     commands: new CommandTable(builtInEntries(), kindsWithout(config.deny)),
     needsPassword: false,
+    memory: new Memory(0, clients, turn),
     outcomes: new Outcomes(),
   }
-  const manager = new ConnectionManager(services, clients, totalmem())
+  const manager = new ConnectionManager(services, clients)
   for (const [index, port] of ports.entries())
     shards[index]!.follow([{ address: { host: '127.0.0.1', port }, uid: '', zone: undefined }])
   const [address] = await manager.listen([{ host: '127.0.0.1', port: 0 }])

@@ -60,7 +60,78 @@ describe('a client that does not read', () => {
   })
 })
 
+describe('many clients that do not read', () => {
+  test('are closed as soon as all of them together are kept more than RUSTEZE_MEMORY; who reads is served', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 100, max: 60_000 }),
+        fc.integer({ min: 1, max: 60 }),
+        fc.integer({ min: 2, max: 20 }),
+        async (size, count, clientCount) => {
+          const memoryBytes = 1024 * 1024
+          const world = await new SmallWorld().start({
+            memoryBytes,
+            outputSoftBytes: 1024 * 1024,
+            outputHardBytes: 1 << 23,
+          })
+          world.redis.store.put(0, 'key', 'v'.repeat(size))
+          const reader = world.client()
+          await reader.ask(['ECHO', 'ready'])
+          const slow = Array.from({ length: clientCount }, () => world.client())
+          await world.pass(10)
+          for (const client of slow) client.stream.pause()
+          for (const client of slow) client.send(...Array.from({ length: count }, () => ['GET', 'key']))
+          let most = 0
+          const keptBytes = () => slow.reduce((sum, { stream }) => sum + (stream.peer?.out.pendingBytes ?? 0), 0)
+          const look = () => {
+            most = Math.max(most, keptBytes())
+            return false
+          }
+          await world.clock.run(look, world.clock.nowMs + 3000)
+          expect(most).toBeLessThanOrEqual(memoryBytes + 2 * READ_BYTES)
+          expect(await reader.ask(['GET', 'key'], ['ECHO', 'done'])).toHaveLength(2)
+          for (const { stream } of slow) stream.resume()
+          await world.until(() => slow.every((client) => client.isClosed || client.replies.length === count))
+          // Nothing of those that are gone is counted any more: the next one may have as much under way as the first.
+          for (const { stream } of slow) stream.destroy()
+          const next = world.client()
+          expect(await next.ask(...Array.from({ length: 500 }, () => ['ECHO', 'x'.repeat(500)]))).toHaveLength(500)
+        },
+      ),
+      { numRuns: 30 },
+    )
+  })
+})
+
 describe('a server that does not answer', () => {
+  test('makes the proxy read less of everybody when all of them together have much under way, and closes nobody', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 300, max: 30_000 }), async (size) => {
+        const memoryBytes = 2 * 1024 * 1024
+        const clientCount = 30
+        const world = await new SmallWorld().start({ memoryBytes })
+        const clients = Array.from({ length: clientCount }, () => world.client())
+        for (const client of clients) await client.ask(['ECHO', 'ready'])
+        world.redis.stop()
+        await world.pass(10)
+        const request = ['SET', 'key', 'v'.repeat(size)]
+        const count = Math.ceil((256 * 1024) / encodeRequest(request).length)
+        const takenBytes = () => clients.reduce((sum, { stream }) => sum + stream.out.deliveredBytes, 0)
+        const before = takenBytes()
+        for (const client of clients) client.send(...Array.from({ length: count }, () => request))
+        await world.pass(1000)
+        // Half of it at once, then so much of each as it may have anyway, and what was read in vain.
+        expect(takenBytes() - before).toBeLessThanOrEqual(memoryBytes / 2 + clientCount * 3 * READ_BYTES)
+        world.redis.continue()
+        await world.until(() => clients.every(({ replies }) => replies.length === count + 1))
+        expect(clients.map(({ isClosed, replies }) => [isClosed, replies.length])).toEqual(
+          clients.map(() => [false, count + 1]),
+        )
+      }),
+      { numRuns: 6 },
+    )
+  })
+
   test('makes the proxy read no more of a client than the limits say, whether it is stopped or gone', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 30_000 }), fc.boolean(), async (size, isGone) => {

@@ -26,6 +26,7 @@ const SETTINGS: ProxySettings = {
   outputSoftBytes: 65_536,
   outputHardBytes: 1024 * 1024,
   maxInFlight: 4096,
+  memoryBytes: 1024 * 1024 * 1024,
   readFrom: 'primary',
   replicaMaxLagMs: 10_000,
 }

@@ -40,6 +40,7 @@ export interface ProxySettings {
   readonly outputSoftBytes: number
   readonly outputHardBytes: number
   readonly maxInFlight: number
+  readonly memoryBytes: number
   readonly readFrom: 'primary' | 'prefer-replica' | 'replica'
   readonly replicaMaxLagMs: number
 }
@@ -66,6 +67,7 @@ function anySettings(random: Random): ProxySettings {
     outputSoftBytes: random.pick([65_536, 1024 * 1024]),
     outputHardBytes: random.pick([1024 * 1024, 8 * 1024 * 1024]),
     maxInFlight: random.pick([16, 4096]),
+    memoryBytes: 1024 * 1024 * 1024,
     readFrom: random.pick(['primary', 'primary', 'prefer-replica', 'replica']),
     replicaMaxLagMs: random.pick([5000, 10_000]),
   }

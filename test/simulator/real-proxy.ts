@@ -31,7 +31,7 @@ export async function startRealProxy(place: ProxyPlace): Promise<SimulatedProxy>
     // Without shared connections there are none to replicas.
     RUSTEZE_READ_FROM: settings.sharedConnections === 0 ? 'primary' : settings.readFrom,
     RUSTEZE_REPLICA_MAX_LAG: `${settings.replicaMaxLagMs}ms`,
-    RUSTEZE_MEMORY: '1gb',
+    RUSTEZE_MEMORY: `${settings.memoryBytes}b`,
     RUSTEZE_DRAIN: '10s',
   })
   if ('errors' in parsed) throw new Error(JSON.stringify(parsed.errors))
