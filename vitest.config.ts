@@ -4,7 +4,6 @@ import { defineConfig } from 'vitest/config'
 // biome-ignore lint/style/noDefaultExport: vitest reads its settings from the default export.
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
     // Real servers are started in hooks; a loaded machine with two cores takes seconds for the slowest.
     testTimeout: 15_000,
     hookTimeout: 30_000,
@@ -13,5 +12,23 @@ export default defineConfig({
     pool: 'forks',
     // Programs that run at the same time would want the same port.
     env: { RUSTEZE_ADMIN: 'off' },
+    projects: [
+      {
+        extends: true,
+        test: { name: 'proxy', include: ['test/**/*.test.ts'], exclude: ['test/container/**'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'container',
+          include: ['test/container/**/*.test.ts'],
+          globalSetup: ['test/container/build-image.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          // build-image.ts removes everything itself: the usual image for that would have to be pulled first.
+          env: { TESTCONTAINERS_RYUK_DISABLED: 'true' },
+        },
+      },
+    ],
   },
 })

@@ -1,4 +1,4 @@
-// Ends the processes and removes the directory that belong to this process once it is gone, however it went.
+// Ends the processes and removes what else belongs to this process once it is gone, however it went.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,17 +18,19 @@ while read -r verb pid; do
 done
 for pid in $pids; do kill -KILL "$pid" 2>/dev/null; done
 rm -rf "$1"
+eval "$2"
 `
 
 /**
  * Starts a keeper with an empty directory of its own.
  *
  * @param {string} name what the directory's name begins with
+ * @param {string} [lastCommand] for the shell, run at the end
  */
-export function startKeeper(name) {
+export function startKeeper(name, lastCommand = '') {
   const directory = mkdtempSync(join(tmpdir(), `${name}-`))
   // In a group of its own: what is sent to ours, Ctrl-C or SIGKILL, must not reach it.
-  const shell = spawn('/bin/sh', ['-c', watch, 'keeper', directory], {
+  const shell = spawn('/bin/sh', ['-c', watch, 'keeper', directory, lastCommand], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   })
@@ -50,7 +52,7 @@ export function startKeeper(name) {
       input.write(`release ${pid}\n`)
     },
 
-    /** Ends what is still guarded, removes the directory and waits for both. */
+    /** Ends what is still guarded, removes the directory, runs the last command, and waits for all of it. */
     async end() {
       if (shell.exitCode !== null) return
       const gone = once(shell, 'exit')

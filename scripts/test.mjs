@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { constants } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
+import { dockerProblem } from './docker.mjs'
 import { binaryVariable, obtainServer, serverKinds } from './servers.mjs'
 import { ensureDependencies, pinnedNode, root, SetupError, say } from './toolchain.mjs'
 
@@ -41,6 +42,8 @@ async function test(args) {
       'no Kubernetes API server here (KUBEBUILDER_ASSETS names no directory with kube-apiserver), tests that need one are skipped',
     )
   }
+  const noDocker = dockerProblem()
+  if (noDocker !== undefined) say(`no Docker engine here, tests of the container image are skipped: ${noDocker}`)
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
   const child = spawn(node, [vitest, 'run', ...args], { cwd: root, env, stdio: 'inherit' })
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGINT'])) process.on(signal, () => child.kill(signal))

@@ -2,10 +2,13 @@
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { startKeeper } from '../../scripts/keeper.mjs'
+import { waitUntil } from '../support/wait-until.ts'
 
 function startSleeper() {
   const child = spawn('sleep', ['60'], { stdio: 'ignore' })
@@ -26,4 +29,19 @@ test('ends what is guarded, leaves what was released, removes its directory', as
   expect(released.child.kill('SIGTERM')).toBe(true)
   expect(await released.exit).toEqual([null, 'SIGTERM'])
   await keeper.end()
+})
+
+test('runs the last command, also after its owner was killed', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'keeper-test-'))
+  const mark = join(directory, 'mark')
+  const keeper = fileURLToPath(new URL('../../scripts/keeper.mjs', import.meta.url))
+  const owner = spawn(process.execPath, [
+    ...['--input-type=module', '--eval'],
+    `import { startKeeper } from ${JSON.stringify(keeper)}
+    startKeeper('keeper-test', ${JSON.stringify(`touch '${mark}'`)})
+    process.kill(process.pid, 'SIGKILL')`,
+  ])
+  expect(await once(owner, 'exit')).toEqual([null, 'SIGKILL'])
+  await waitUntil(() => existsSync(mark), { what: 'the last command was run' })
+  rmSync(directory, { recursive: true })
 })
