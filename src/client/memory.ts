@@ -38,9 +38,12 @@ export class ClientMemory {
   /** False when the client has enough under way: it is asked for no more until something of that is done. */
   get hasRoom(): boolean {
     const { replies, output, config } = this.#proxy
-    const isWithin = replies.length < config.maxInFlight && replies.heldBytes < config.outputSoftLimitBytes
-    if (!isWithin || output.pendingBytes >= config.outputSoftLimitBytes) return false
-    return !this.#all.isTight || this.#underWayBytes < TIGHT_CLIENT_BYTES
+    return (
+      replies.length < config.maxInFlight &&
+      replies.heldBytes < config.outputSoftLimitBytes &&
+      output.pendingBytes < config.outputSoftLimitBytes &&
+      (!this.#all.isTight || this.#underWayBytes < TIGHT_CLIENT_BYTES)
+    )
   }
 
   /** To be called whenever requests were read or replies given out. */
@@ -65,6 +68,8 @@ export class ClientMemory {
 }
 
 export class Memory implements Flushable {
+  /** Everybody may have less under way. Asked for each request. */
+  isTight = false
   #bytes = 0
   #shedAboveBytes: number
   #isPlanned = false
@@ -80,12 +85,9 @@ export class Memory implements Flushable {
     this.#turn = turn
   }
 
-  get isTight(): boolean {
-    return this.#bytes > this.#ceilingBytes * TIGHT_SHARE
-  }
-
   changed(bytes: number): void {
     this.#bytes += bytes
+    this.isTight = this.#bytes > this.#ceilingBytes * TIGHT_SHARE
     if (this.#bytes <= this.#shedAboveBytes || this.#isPlanned) return
     this.#isPlanned = true
     this.#turn.flushSoon(this)
