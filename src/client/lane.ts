@@ -200,6 +200,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   replied(request: Request, bytes: Buffer, start: number, end: number): void {
     this.inFlight--
     if (this.isGone) {
+      this.proxy.memory.orphanDone()
       this.lease.endWait()
       return
     }
@@ -217,6 +218,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
 
   repliedInPart(request: Request, bytes: Buffer, start: number, end: number, isLast: boolean): void {
     if (isLast) this.inFlight--
+    if (this.isGone && isLast) this.proxy.memory.orphanDone()
     if (this.isGone) return
     this.#longReply ??= new LongReply(this, request)
     const reply = this.#longReply
@@ -228,7 +230,8 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   lost(request: Request, wasSent: boolean): void {
     this.inFlight--
     this.#longReply = null
-    if (!this.isGone) this.loss.lost(request, wasSent)
+    if (this.isGone) this.proxy.memory.orphanDone()
+    else this.loss.lost(request, wasSent)
   }
 
   connectionLost(): void {

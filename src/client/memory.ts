@@ -8,14 +8,15 @@ const REQUEST_RECORD_BYTES = 200
 const TIGHT_SHARE = 0.5
 /** What a client may have under way then: of less that is unread Node tells nothing. */
 const TIGHT_CLIENT_BYTES = 64 * 1024
-/** Of the ceiling: what has to be added before clients are looked at again in vain. */
-const STEP_SHARE = 1 / 16
 
 /** What one client has under way: replies it has not read, and requests that are not answered. */
 export class ClientMemory {
-  /** As counted in the sum of all clients. */
-  #bytes = 0
+  /** As counted in the sums of all clients. */
+  #unreadBytes = 0
+  #requestBytes = 0
   #isReleased = false
+  /** Once the client is gone: its requests that the server has not answered. */
+  #orphans = 0
   readonly #proxy: Proxy
   readonly #all: Memory
 
@@ -42,36 +43,48 @@ export class ClientMemory {
       replies.length < config.maxInFlight &&
       replies.heldBytes < config.outputSoftLimitBytes &&
       output.pendingBytes < config.outputSoftLimitBytes &&
-      (!this.#all.isTight || this.#underWayBytes < TIGHT_CLIENT_BYTES)
+      (!this.#all.isTight || this.unreadBytes + this.requestBytes < TIGHT_CLIENT_BYTES)
     )
   }
 
   /** To be called whenever requests were read or replies given out. */
   count(): void {
-    const bytes = this.#underWayBytes
-    if (bytes === this.#bytes || this.#isReleased) return
-    const grown = bytes - this.#bytes
-    this.#bytes = bytes
-    this.#all.changed(grown)
+    if (this.#isReleased) return
+    const { unreadBytes, requestBytes } = this
+    if (unreadBytes === this.#unreadBytes && requestBytes === this.#requestBytes) return
+    this.#all.changed(unreadBytes - this.#unreadBytes, requestBytes - this.#requestBytes)
+    this.#unreadBytes = unreadBytes
+    this.#requestBytes = requestBytes
   }
 
-  /** The client is gone, and what it had under way with it. */
-  release(): void {
-    if (!this.#isReleased) this.#all.changed(-this.#bytes)
+  /** The client is gone, and what it had not read. @param inFlight requests that the server still has to answer, to nobody. */
+  release(inFlight: number): void {
+    this.count()
     this.#isReleased = true
+    this.#orphans = inFlight
+    this.#all.changed(-this.#unreadBytes, inFlight > 0 ? 0 : -this.#requestBytes)
   }
 
-  get #underWayBytes(): number {
-    const { output, replies } = this.#proxy
-    return output.pendingBytes + replies.heldBytes + replies.requestBytes + replies.length * REQUEST_RECORD_BYTES
+  /** One of the requests left behind was answered, or lost. */
+  orphanDone(): void {
+    if (this.#orphans === 0) return
+    const share = this.#requestBytes / this.#orphans--
+    this.#requestBytes -= share
+    this.#all.changed(0, -share)
+  }
+
+  /** Of requests that are not answered, with their records. */
+  get requestBytes(): number {
+    const { replies } = this.#proxy
+    return replies.requestBytes + replies.length * REQUEST_RECORD_BYTES
   }
 }
 
 export class Memory implements Flushable {
   /** Everybody may have less under way. Asked for each request. */
   isTight = false
-  #bytes = 0
-  #shedAboveBytes: number
+  #unreadBytes = 0
+  #requestBytes = 0
   #isPlanned = false
   readonly #ceilingBytes: number
   readonly #clients: ReadonlyMap<number, Proxy>
@@ -80,29 +93,28 @@ export class Memory implements Flushable {
   /** @param ceilingBytes 0 = no ceiling. */
   constructor(ceilingBytes: number, clients: ReadonlyMap<number, Proxy>, turn: Turn) {
     this.#ceilingBytes = ceilingBytes === 0 ? Number.POSITIVE_INFINITY : ceilingBytes
-    this.#shedAboveBytes = this.#ceilingBytes
     this.#clients = clients
     this.#turn = turn
   }
 
-  changed(bytes: number): void {
-    this.#bytes += bytes
-    this.isTight = this.#bytes > this.#ceilingBytes * TIGHT_SHARE
-    if (this.#bytes <= this.#shedAboveBytes || this.#isPlanned) return
+  changed(unreadBytes: number, requestBytes: number): void {
+    this.#unreadBytes += unreadBytes
+    this.#requestBytes += requestBytes
+    this.isTight = this.#unreadBytes + this.#requestBytes > this.#ceilingBytes * TIGHT_SHARE
+    if (this.#unreadBytes <= this.#ceilingBytes || this.#isPlanned) return
     this.#isPlanned = true
     this.#turn.flushSoon(this)
   }
 
-  /** Closes who has most unread, until what remains is below the ceiling. What waits for the server is nobody's fault. */
+  /** Closes who has most unread, until what remains is below the ceiling. What waits for the server is no client's fault. */
   flush(): void {
     // The kernel may have taken more since each was counted.
     for (const { memory } of this.#clients.values()) memory.count()
     const byUnread = [...this.#clients.values()].sort((a, b) => b.memory.unreadBytes - a.memory.unreadBytes)
     for (const proxy of byUnread) {
-      if (this.#bytes <= this.#ceilingBytes || proxy.memory.unreadBytes === 0) break
+      if (this.#unreadBytes <= this.#ceilingBytes) break
       proxy.close('most unread replies while memory is short (RUSTEZE_MEMORY)')
     }
-    this.#shedAboveBytes = Math.max(this.#ceilingBytes, this.#bytes + this.#ceilingBytes * STEP_SHARE)
     this.#isPlanned = false
   }
 }

@@ -66,7 +66,7 @@ export class Proxy implements StreamHandler {
     this.#lanes = [this.#lane]
     this.ending = new Ending(this, () => {
       this.slowReader.letGo()
-      this.memory.release()
+      this.memory.release(this.#lanes.reduce((sum, { inFlight }) => sum + inFlight, 0))
       for (const lane of this.#lanes) lane.leave()
       closed(this)
     })

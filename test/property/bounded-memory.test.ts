@@ -103,6 +103,41 @@ describe('many clients that do not read', () => {
   })
 })
 
+describe('requests whose clients have left', () => {
+  test('count until the server has answered them: others may have less under way meanwhile, and afterwards all', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 10 }), async (leaving) => {
+        const memoryBytes = 1024 * 1024
+        const world = await new SmallWorld().start({ memoryBytes })
+        const [client, ...gone] = Array.from({ length: 1 + leaving }, () => world.client())
+        for (const each of [client!, ...gone]) await each.ask(['ECHO', 'ready'])
+        world.redis.stop()
+        // More than half of it in records alone.
+        for (const each of gone) each.send(...Array.from({ length: Math.ceil(4000 / leaving) }, () => ['PFCOUNT', 'k']))
+        await world.pass(10)
+        for (const each of gone) each.stream.destroy()
+        await world.pass(10)
+        const requests = Array.from({ length: 400 }, () => ['SET', 'key', 'v'.repeat(1000)])
+        const before = client!.stream.out.deliveredBytes
+        client!.send(...requests)
+        await world.pass(500)
+        expect(client!.stream.out.deliveredBytes - before).toBeLessThanOrEqual(3 * READ_BYTES)
+        world.redis.continue()
+        await world.until(() => client!.replies.length === 1 + requests.length)
+        world.redis.stop()
+        const later = client!.stream.out.deliveredBytes
+        client!.send(...requests)
+        await world.pass(500)
+        expect(client!.stream.out.deliveredBytes - later).toBeGreaterThan(4 * READ_BYTES)
+        world.redis.continue()
+        await world.until(() => client!.replies.length === 1 + 2 * requests.length)
+        expect(client!.replies).toHaveLength(1 + 2 * requests.length)
+      }),
+      { numRuns: 10 },
+    )
+  })
+})
+
 describe('a server that does not answer', () => {
   test('makes the proxy read less of everybody when all of them together have much under way, and closes nobody', async () => {
     await fc.assert(
