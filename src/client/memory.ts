@@ -6,8 +6,10 @@ import type { Proxy } from './proxy.ts'
 const REQUEST_RECORD_BYTES = 200
 /** Of the ceiling: from here on it is told apart who may have more under way. The rest is for what is under way already. */
 const TIGHT_SHARE = 0.5
-/** What a client may have under way then: of less that is unread Node tells nothing. */
-const TIGHT_CLIENT_BYTES = 64 * 1024
+/** What a client may have unread then: of less Node tells nothing. */
+const TIGHT_UNREAD_BYTES = 64 * 1024
+/** What its requests may take then: a few dozen, or one that is larger. */
+const TIGHT_REQUEST_BYTES = 8 * 1024
 
 /** What one client has under way: replies it has not read, and requests that are not answered. */
 export class ClientMemory {
@@ -27,13 +29,13 @@ export class ClientMemory {
 
   /** Replies that wait for nobody but the client. */
   get unreadBytes(): number {
-    return this.#proxy.output.pendingBytes + this.#proxy.replies.heldBytes
+    return this.#proxy.output.keptBytes + this.#proxy.replies.heldBytes
   }
 
   /** Above so much unread the client is read no more. */
   get softLimitBytes(): number {
     const { outputSoftLimitBytes } = this.#proxy.config
-    return this.#all.isTight ? Math.min(TIGHT_CLIENT_BYTES, outputSoftLimitBytes) : outputSoftLimitBytes
+    return this.#all.isTight ? Math.min(TIGHT_UNREAD_BYTES, outputSoftLimitBytes) : outputSoftLimitBytes
   }
 
   /** False when the client has enough under way: it is asked for no more until something of that is done. */
@@ -42,8 +44,8 @@ export class ClientMemory {
     return (
       replies.length < config.maxInFlight &&
       replies.heldBytes < config.outputSoftLimitBytes &&
-      output.pendingBytes < config.outputSoftLimitBytes &&
-      (!this.#all.isTight || this.unreadBytes + this.requestBytes < TIGHT_CLIENT_BYTES)
+      output.pendingBytes < this.softLimitBytes &&
+      (!this.#all.isTight || this.requestBytes < TIGHT_REQUEST_BYTES)
     )
   }
 

@@ -2,6 +2,12 @@
 import type { Stream } from '../runtime/runtime.ts'
 import type { Flushable, Turn } from '../runtime/turn.ts'
 
+function join(pieces: readonly Buffer[], into: Buffer): Buffer {
+  let at = 0
+  for (const piece of pieces) at += piece.copy(into, at)
+  return into
+}
+
 export class Output implements Flushable {
   /** Handed to the socket so far. */
   sentBytes = 0
@@ -26,6 +32,11 @@ export class Output implements Flushable {
   /** Bytes the client has not read yet. */
   get pendingBytes(): number {
     return this.#stream.pendingBytes + this.#pieceBytes + (this.#runEnd - this.#runStart)
+  }
+
+  /** Memory that these bytes keep. */
+  get keptBytes(): number {
+    return this.#stream.keptBytes + this.#pieceBytes + (this.#runEnd - this.#runStart)
   }
 
   /** Adds bytes[start, end), lent until the end of the event; replies that lie side by side stay one run. */
@@ -61,7 +72,7 @@ export class Output implements Flushable {
       this.#keepRun()
       const pieces = this.#pieces
       if (pieces.length === 0) return
-      const together = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces, this.#pieceBytes)
+      const together = pieces.length === 1 ? pieces[0]! : join(pieces, this.#allocate(this.#pieceBytes))
       this.#pieces = []
       this.#pieceBytes = 0
       this.sentBytes += together.length
@@ -74,11 +85,16 @@ export class Output implements Flushable {
     const run = this.#run
     if (run === null) return
     const length = this.#runEnd - this.#runStart
-    const copy = Buffer.allocUnsafe(length)
+    const copy = this.#allocate(length)
     run.copy(copy, 0, this.#runStart, this.#runEnd)
     this.#pieces.push(copy)
     this.#pieceBytes += length
     this.#forgetRun()
+  }
+
+  /** What a slow client is kept must not keep all of Buffer's pool that it shares with others. */
+  #allocate(length: number): Buffer {
+    return this.#stream.pendingBytes === 0 ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length)
   }
 
   #forgetRun(): void {

@@ -29,6 +29,8 @@ export const nodeRuntime: Runtime = {
 
 class NodeStream implements Stream {
   readonly #socket: net.Socket
+  /** The largest buffer that was lent and not taken at once, until all is. */
+  #lentBytes = 0
   constructor(socket: net.Socket) {
     this.#socket = socket
   }
@@ -38,10 +40,17 @@ class NodeStream implements Stream {
   writeLent(bytes: Uint8Array): void {
     this.#socket.write(bytes)
     // The kernel nearly always takes them at once, and then nobody refers to them any more.
-    if (this.#socket.writableLength > 0) keepReadBuffer(bytes)
+    if (this.#socket.writableLength === 0) return
+    keepReadBuffer(bytes)
+    this.#lentBytes = Math.max(this.#lentBytes, bytes.buffer.byteLength)
   }
   get pendingBytes(): number {
     return this.#socket.writableLength
+  }
+  get keptBytes(): number {
+    const { writableLength } = this.#socket
+    if (writableLength === 0) this.#lentBytes = 0
+    return Math.max(writableLength, this.#lentBytes)
   }
   pause(): void {
     this.#socket.pause()

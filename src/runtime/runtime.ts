@@ -13,6 +13,8 @@ export interface Stream {
   writeLent(bytes: Uint8Array): void
   /** Bytes handed over that the kernel has not taken. */
   readonly pendingBytes: number
+  /** Memory that these bytes keep: of lent ones the whole buffer they lie in. */
+  readonly keptBytes: number
   /** Stops and restarts the delivery of received bytes. */
   pause(): void
   resume(): void

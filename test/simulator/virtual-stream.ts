@@ -56,6 +56,10 @@ export class VirtualStream implements Stream, PipeEnd, PipeStart {
     return this.out.pendingBytes
   }
 
+  get keptBytes(): number {
+    return this.out.pendingBytes
+  }
+
   get isReading(): boolean {
     return this.#state === 'open' && !this.#isPaused
   }

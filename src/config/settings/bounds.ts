@@ -22,7 +22,7 @@ export const boundSettings = {
   }),
   memoryLimitBytes: setting('MEMORY', size(), '0', {
     sentence:
-      'Memory for unread replies and unanswered requests: above half of it a client may have 64 KiB, above it the ones with most unread are closed; 0 = from the cgroup.',
+      'Memory for unread replies and unanswered requests: above half of it each client may have little under way, above it the ones with most unread are closed; 0 = from the cgroup.',
     reason: 'Of the limit of the cgroup 70 % less the program itself: the rest is for what the kernel counts.',
   }),
 }
