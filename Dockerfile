@@ -8,7 +8,7 @@ ARG BUILDPLATFORM
 
 FROM --platform=${BUILDPLATFORM:-linux/amd64} ${BUILD_IMAGE} AS build
 WORKDIR /build
-COPY package.json package-lock.json .npmrc ./
+COPY package.json package-lock.json .npmrc tsconfig.json ./
 RUN npm ci --no-audit --no-fund --loglevel=error
 COPY scripts scripts
 COPY src src
