@@ -1,4 +1,4 @@
-# Builds the container image: Node and the bundle, nothing else. `npm run image` gives the arguments; docs/release.md tells of releases.
+# Builds the container image: Node and the bundles, nothing else. `npm run image` gives the arguments; docs/release.md tells of releases.
 
 # Releases give both by digest.
 ARG BUILD_IMAGE=node:24-bookworm-slim
@@ -14,8 +14,10 @@ COPY scripts scripts
 COPY src src
 # Seconds since 1970, the time of everything that is copied out of here: the same sources give the same layer.
 ARG SOURCE_DATE_EPOCH=0
+# No pod reads a kubeconfig.
 RUN npm run build \
-  && install -D -m 444 dist/rusteze.mjs /image/app/rusteze.mjs \
+  && rm dist/kubeconfig.mjs \
+  && install -D -m 444 -t /image/app dist/*.mjs \
   && chmod 555 /image/app \
   && find /image -exec touch --date="@${SOURCE_DATE_EPOCH}" {} +
 
@@ -25,6 +27,8 @@ COPY --from=build /image/ /
 WORKDIR /app
 # A number, so that Kubernetes can tell that it is not root.
 USER 65532
+# One arena of malloc instead of one for each thread: 3 to 8 MB less under load at the same speed.
+ENV MALLOC_ARENA_MAX=1
 # Node's own choice is 259 MiB of heap in a container of 128 MiB. What is not heap is Node itself and the bytes on their way.
 ENTRYPOINT ["/nodejs/bin/node", "--max-old-space-size-percentage=40", "/app/rusteze.mjs"]
 CMD []
