@@ -34,7 +34,7 @@ const KEEPALIVE_MS = 15_000
 /** An EndpointSlice with the 1000 endpoints it may have takes 0.5 MB. */
 const MAX_ANSWER_BYTES = 32 * 1024 * 1024
 
-const CONTENT_TYPES = { PUT: 'application/json', PATCH: 'application/json-patch+json' }
+const CONTENT_TYPES = { POST: 'application/json', PUT: 'application/json', PATCH: 'application/json-patch+json' }
 
 interface Change {
   readonly method: keyof typeof CONTENT_TYPES
@@ -43,19 +43,21 @@ interface Change {
 
 export class KubernetesApi {
   readonly #access: ReadAccess
+  /** The clock of the API server at its last answer, in ms since 1970, to the second; NaN before the first. */
+  clock = Number.NaN
 
   constructor(access: ReadAccess) {
     this.#access = access
   }
 
-  /** @throws ApiError for any status but 200, else what the connection failed of. */
+  /** @throws ApiError unless it succeeds, else what the connection failed of. */
   async get(path: string, signal: AbortSignal): Promise<unknown> {
     const response = await this.#open(path, signal, ANSWER_TIMEOUT_MS)
     return JSON.parse(await textOf(response))
   }
 
-  /** Replaces an object, or applies a JSON patch. @returns what the API server made of it. @throws like {@link get}. */
-  async send(method: 'PUT' | 'PATCH', path: string, object: object, signal: AbortSignal): Promise<unknown> {
+  /** Makes or replaces an object, or applies a JSON patch. @returns what the API server made of it. @throws like {@link get}. */
+  async send(method: Change['method'], path: string, object: object, signal: AbortSignal): Promise<unknown> {
     const response = await this.#open(path, signal, ANSWER_TIMEOUT_MS, { method, object })
     return JSON.parse(await textOf(response))
   }
@@ -108,7 +110,8 @@ export class KubernetesApi {
       })
       request.end(change && JSON.stringify(change.object))
     })
-    if (response.statusCode === 200) return response
+    this.clock = Date.parse(response.headers.date ?? '')
+    if (response.statusCode === 200 || response.statusCode === 201) return response
     const seconds = Number(response.headers['retry-after'])
     const message = messageOf(await textOf(response))
     throw new ApiError(response.statusCode!, message, seconds > 0 ? seconds * 1000 : undefined)

@@ -45,6 +45,11 @@ export function clusterDomain({ resolvConf }: Pod): string {
   return /^search\s(?:.*\s)?svc\.(\S+)/m.exec(textOf(resolvConf) ?? '')?.[1] ?? 'cluster.local'
 }
 
+/** The whole name by which DNS knows a Service. */
+export function serviceHost(pod: Pod, service: string, namespace: string): string {
+  return `${service}.${namespace}.svc.${clusterDomain(pod)}`
+}
+
 /** Undefined where there is no such file: outside of a pod. */
 function textOf(path: string): string | undefined {
   try {

@@ -6,9 +6,10 @@ import type { Log } from '../operations/log.ts'
 import type { Runtime, Timer } from '../runtime/runtime.ts'
 import type { ServiceEndpoint } from '../topology/endpoint.ts'
 import { type EndpointSlice, endpointsOf } from '../topology/endpoint-slices.ts'
+import { findApi, likelyNamespace, roleCommands } from './api-access.ts'
 import { countByState, type DiscoveryStatus, noLists, noWatchRestarts } from './discovery-status.ts'
 import { KubernetesApi, type ReadAccess } from './kubernetes-api.ts'
-import { clusterDomain, inClusterAccess, ownNamespace, type Pod, thisPod } from './pod.ts'
+import { type Pod, serviceHost, thisPod } from './pod.ts'
 import { Reflector } from './reflector.ts'
 import { RetryPause } from './retry-pause.ts'
 import { ServiceDns } from './service-dns.ts'
@@ -102,20 +103,17 @@ export class ServiceWatch {
   /** Tries until there is one. @returns undefined when it was stopped before. */
   async #access(): Promise<ReadAccess | undefined> {
     const { signal } = this.#abort
-    const inCluster = this.#pod.environment.KUBECONFIG ? undefined : inClusterAccess(this.#pod)
-    const namespace = this.#service.namespace ?? ownNamespace(this.#pod)
-    this.#namespace = namespace ?? 'default'
-    if (inCluster !== undefined) return inCluster
+    this.#namespace = likelyNamespace(this.#pod, this.#service.namespace)
     const retry = new RetryPause(this.#runtime, signal)
     while (!signal.aborted) {
       try {
-        const outside = (await loadKubeconfig()).kubeconfigAccess()
+        const { access, namespace } = await findApi(this.#pod, this.#service.namespace)
         if (signal.aborted) return undefined
-        this.#namespace = namespace ?? outside.namespace ?? 'default'
+        this.#namespace = namespace
         // It was asked for a name in a namespace that may be another.
         this.#dns?.stop()
         this.#dns = null
-        return outside.access
+        return access
       } catch (error) {
         this.#failed(0, error instanceof Error ? error.message : String(error))
         await retry.wait(retry.next().ms)
@@ -166,7 +164,8 @@ export class ServiceWatch {
     const trouble = String(status)
     if (trouble !== this.#trouble) {
       this.#trouble = trouble
-      const facts = { service: this.#name, status, problem: message, create: status === 403 ? this.#role : undefined }
+      const create = status === 403 ? roleCommands(this.#pod, this.#namespace) : undefined
+      const facts = { service: this.#name, status, problem: message, create }
       this.#log.warn(facts, `the API server cannot be asked; ${isListed ? 'servers known so far stay' : 'DNS is used'}`)
     }
     if (isListed) this.#enter('endpointslices', false)
@@ -177,7 +176,7 @@ export class ServiceWatch {
   #askDns(): void {
     if (this.#dns !== null || this.#source === 'endpointslices' || this.#abort.signal.aborted) return
     const { service, port } = this.#service
-    const host = `${service}.${this.#namespace}.svc.${clusterDomain(this.#pod)}`
+    const host = serviceHost(this.#pod, service, this.#namespace)
     this.#dns = new ServiceDns(this.#runtime, this.#pod.makeNameServer(), host, port, {
       changed: (hosts, number) => {
         const pod = { port: number, uid: '', zone: undefined, state: 'serving' as const }
@@ -196,28 +195,5 @@ export class ServiceWatch {
 
   get #name(): string {
     return `${this.#namespace}/${this.#service.service}`
-  }
-
-  /** The command that gives what is missing. */
-  get #role(): string {
-    const name = 'rusteze-discovery'
-    return (
-      `kubectl -n ${this.#namespace} create role ${name} --verb=list,watch --resource=endpointslices.discovery.k8s.io && ` +
-      `kubectl -n ${this.#namespace} create rolebinding ${name} --role=${name} --group=system:serviceaccounts:${ownNamespace(this.#pod) ?? '<namespace of the application>'}`
-    )
-  }
-}
-
-/** The container image is made for clusters and leaves that file out: the module's own error would not tell what to do. */
-async function loadKubeconfig(): Promise<typeof import('./kubeconfig.ts')> {
-  try {
-    return await import('./kubeconfig.ts')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
-    throw new Error(
-      'kubeconfig.mjs is not beside the program, as in the container image: it finds Kubernetes only in a pod, and there without KUBECONFIG. ' +
-        'Outside of a cluster run dist/rusteze.mjs of `npm run build`, or name the servers in RUSTEZE_BACKENDS',
-      { cause: error },
-    )
   }
 }

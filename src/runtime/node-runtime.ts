@@ -131,27 +131,31 @@ function connect(
 
 /** What the files hold is in the way of a connection like any other failure: in the middle of a rotation key and certificate may not match. */
 function connectTls(address: Address, options: TlsOptions, common: object): net.Socket {
-  const host = 'host' in address ? address.host : 'localhost'
-  const serverName = options.serverName ?? (net.isIP(host) ? undefined : host)
   // Loaded when it is needed: it is a tenth of an idle proxy's memory.
-  const { connect, checkServerIdentity } = process.getBuiltinModule('node:tls')
+  const { connect } = process.getBuiltinModule('node:tls')
   try {
-    return connect({
-      ...common,
-      rejectUnauthorized: options.verify,
-      ...(options.ca === undefined ? {} : { ca: options.ca }),
-      ...(options.certificate === undefined ? {} : { cert: options.certificate }),
-      ...(options.key === undefined ? {} : { key: options.key }),
-      ...(serverName === undefined ? {} : { servername: serverName }),
-      ...(options.serverName === undefined
-        ? {}
-        : {
-            checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) =>
-              checkServerIdentity(options.serverName!, certificate),
-          }),
-    } as tls.ConnectionOptions)
+    return connect({ ...common, ...secureOptions(address, options) } as tls.ConnectionOptions)
   } catch (error) {
     return new net.Socket().destroy(error as Error)
+  }
+}
+
+/** How the server at an address has to prove who it is, and what it is shown. */
+export function secureOptions(address: Address, options: TlsOptions): tls.ConnectionOptions {
+  const host = 'host' in address ? address.host : 'localhost'
+  const serverName = options.serverName ?? (net.isIP(host) ? undefined : host)
+  return {
+    rejectUnauthorized: options.verify,
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
+    ...(options.certificate === undefined ? {} : { cert: options.certificate }),
+    ...(options.key === undefined ? {} : { key: options.key }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...(options.serverName === undefined
+      ? {}
+      : {
+          checkServerIdentity: (_host: string, certificate: tls.PeerCertificate) =>
+            process.getBuiltinModule('node:tls').checkServerIdentity(options.serverName!, certificate),
+        }),
   }
 }
 
