@@ -78,7 +78,8 @@ function judge(hello: Buffer | null, selected: Buffer | null, pong: Buffer | nul
     const isUnauthenticated = refusal.startsWith('NOAUTH')
     return {
       result: isUnauthenticated ? HandshakeResult.Unauthenticated : HandshakeResult.Refused,
-      evidence: refusal,
+      // A server that does not know HELLO quotes what came with it, the password too.
+      evidence: refusal.replace(/,? with args beginning with.*/s, ''),
       hello: null,
     }
   }

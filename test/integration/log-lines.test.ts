@@ -96,4 +96,23 @@ describeOnEachServer('the log', (kind) => {
     expect('errors' in parsed && parsed.errors.length).toBe(2)
     expect(JSON.stringify(parsed)).not.toContain(mark)
   })
+
+  // Valkey quotes nothing to those who are not logged in.
+  test.skipIf(kind === 'valkey')(
+    'has no password either where a server quotes it, since it does not know HELLO',
+    async () => {
+      const server = await startRedis({
+        kind,
+        arguments: ['--requirepass', `backend-${mark}`, '--rename-command', 'HELLO', ''],
+      })
+      const proxy = await startProxy({ RUSTEZE_BACKENDS: `redis://:backend-${mark}@${server.addr}` })
+      try {
+        await proxy.logs(/unknown command/)
+        expect(proxy.logLines.join('')).not.toContain(mark)
+      } finally {
+        await proxy.stop()
+        await server.stop()
+      }
+    },
+  )
 })
