@@ -1,68 +1,32 @@
 // TLS to the server: certificates are checked, shown and re-read, and what is wrong with them is a log line and a wait.
 
-import { spawnSync } from 'node:child_process'
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { copyFileSync, writeFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { findServer, serverKinds } from '../../scripts/servers.mjs'
+import { serverKinds } from '../../scripts/servers.mjs'
+import { Certificates, hasOpenssl, speaksTls } from '../support/certificates.ts'
 import { connect } from '../support/raw-client.ts'
-import { freePort, type RedisServer, type ServerKind, startRedis } from '../support/redis-server.ts'
+import { freePort, type RedisServer, startRedis } from '../support/redis-server.ts'
 import { type RunningProxy, startProxy } from '../support/start-proxy.ts'
 import { waitUntil } from '../support/wait-until.ts'
 
 const ok = '+OK\r\n'
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0
-
-/** A server that was built without TLS does not know the setting, and says so. */
-function speaksTls(kind: ServerKind): boolean {
-  const binary = findServer(kind)
-  if (!binary) return false
-  const { stdout } = spawnSync(binary, ['--tls-port', '1', '--port', '0', '--tls-cert-file', '/nowhere'], {
-    encoding: 'utf8',
-    timeout: 5_000,
-  })
-  return /Failed to (load|configure)/.test(stdout)
-}
-
-let directory: string
+let certificates: Certificates
 
 function path(name: string): string {
-  return join(directory, name)
-}
-
-function openssl(...args: string[]): void {
-  const { status, stderr } = spawnSync('openssl', args, { cwd: directory, encoding: 'utf8' })
-  if (status !== 0) throw new Error(`openssl ${args.join(' ')}: ${stderr}`)
-}
-
-const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-
-function makeAuthority(name: string): void {
-  openssl('req', '-x509', ...newKey, '-keyout', `${name}.key`, '-out', `${name}.pem`, '-subj', `/CN=${name}`)
-}
-
-function makeCertificate(name: string, authority: string, subjectAltName: string): void {
-  const extension = ['-addext', `subjectAltName=${subjectAltName}`, '-addext', 'basicConstraints=CA:FALSE']
-  const signer = ['-CA', `${authority}.pem`, '-CAkey', `${authority}.key`]
-  openssl(
-    ...['req', '-x509', ...newKey, '-keyout', `${name}.key`, '-out', `${name}.pem`, '-subj', `/CN=${name}`],
-    ...signer,
-    ...extension,
-  )
+  return certificates.path(name)
 }
 
 describe.skipIf(!hasOpenssl)('TLS to the server', () => {
   beforeAll(() => {
-    directory = mkdtempSync(join(tmpdir(), 'backend-tls-'))
-    makeAuthority('authority')
-    makeAuthority('stranger')
-    makeCertificate('server', 'authority', 'IP:127.0.0.1,DNS:redis.example')
-    makeCertificate('elsewhere', 'authority', 'DNS:other.example')
-    makeCertificate('client', 'authority', 'DNS:client.example')
+    certificates = new Certificates()
+    certificates.authority('authority')
+    certificates.authority('stranger')
+    certificates.certificate('server', 'authority', 'IP:127.0.0.1,DNS:redis.example')
+    certificates.certificate('elsewhere', 'authority', 'DNS:other.example')
+    certificates.certificate('client', 'authority', 'DNS:client.example')
   })
 
-  afterAll(() => rmSync(directory, { recursive: true, force: true }))
+  afterAll(() => certificates.remove())
 
   describe.each(serverKinds.filter(speaksTls).map((kind) => [kind] as const))('%s', (kind) => {
     const running: (RunningProxy | RedisServer)[] = []
