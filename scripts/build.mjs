@@ -1,5 +1,6 @@
 // Bundles src/main.ts with everything it imports into dist/rusteze.mjs, which Node 24 runs alone; beside it dist/kubeconfig.mjs, which
-// it loads only outside of a cluster, and dist/injector.mjs, for `rusteze injector`, so that no sidecar has them in memory.
+// it loads only outside of a cluster, dist/subcommands.mjs, for `rusteze doctor` and the like, and dist/injector.mjs, for `rusteze injector`,
+// so that no sidecar has them in memory.
 
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
@@ -25,6 +26,7 @@ const versionOnly = {
 const aside = new Map([
   ['./kubeconfig.ts', './kubeconfig.mjs'],
   ['./injector/run.ts', './injector.mjs'],
+  ['./subcommands/subcommands.ts', './subcommands.mjs'],
 ])
 
 /** @type {import('esbuild').Plugin} */
@@ -124,6 +126,11 @@ const require = createRequireForBundle(import.meta.url)`,
     entryPoints: ['src/injector/run.ts'],
     outfile: join(dirname(bundlePath), 'injector.mjs'),
     plugins: [versionOnly, modulesOfNode],
+  },
+  {
+    entryPoints: ['src/subcommands/subcommands.ts'],
+    outfile: join(dirname(bundlePath), 'subcommands.mjs'),
+    plugins: [versionOnly, filesAside, modulesOfNode],
   },
   { entryPoints: ['src/main.ts'], outfile: bundlePath, plugins: [versionOnly, filesAside, modulesOfNode] },
 ]

@@ -6,6 +6,7 @@ import './signals.ts'
 import { setFlagsFromString } from 'node:v8'
 import { startApp } from './app.ts'
 import { describeConfigError } from './config/read-settings.ts'
+import { type SubcommandName, subcommands } from './config/subcommands.ts'
 import { unreadableFiles } from './config/unreadable-files.ts'
 import { helpText, parseConfig } from './config.ts'
 import { createLog } from './operations/log.ts'
@@ -25,12 +26,11 @@ const KEEP_YOUNG_GENERATION_SMALL = '--semi-space-growth-factor=1'
 
 async function main(): Promise<void> {
   setFlagsFromString(KEEP_YOUNG_GENERATION_SMALL)
-  const [argument] = process.argv.slice(2)
+  const [argument, ...more] = process.argv.slice(2)
   if (argument === '--help' || argument === '-h') return print(helpText())
   if (argument === '--version') return print(version)
   if (argument === 'injector') return injector()
-  if (argument !== undefined)
-    return fail(`rusteze: unknown argument '${argument}'; settings come from the environment, see --help`)
+  if (argument !== undefined) return subcommand(argument, more)
   const parsed = parseConfig(process.env)
   if ('errors' in parsed) {
     return fail(parsed.errors.map(describeConfigError).join('\n'))
@@ -75,17 +75,47 @@ async function main(): Promise<void> {
 
 /** The webhook that gives pods their sidecar: the same image, another process. */
 async function injector(): Promise<void> {
-  const { runInjector } = await import('./injector/run.ts')
+  const { runInjector } = await beside('injector.mjs', import('./injector/run.ts'))
   const exit = (code: number) => process.exit(code)
   await runInjector({ environment: process.env, onStopSignal, refuse: fail, exit })
+}
+
+/** What the program does beside serving. */
+async function subcommand(name: string, args: readonly string[]): Promise<void> {
+  if (!Object.hasOwn(subcommands, name)) {
+    const known = [...Object.keys(subcommands), '--help', '--version'].join(', ')
+    return fail(
+      `rusteze: unknown argument '${name}', known are ${known}; settings come from the environment, see --help`,
+    )
+  }
+  const { runSubcommand } = await beside('subcommands.mjs', import('./subcommands/subcommands.ts'))
+  // Whoever read it, such as `head`, has seen enough.
+  process.stdout.on('error', () => process.exit(FAILED))
+  const invocation = { args, environment: process.env, print, complain }
+  process.exit(await runSubcommand(name as SubcommandName, invocation))
+}
+
+/** The main file of the bundle serves alone, and what is missing is not told by the error of a module. */
+async function beside<Module>(file: string, loading: Promise<Module>): Promise<Module> {
+  try {
+    return await loading
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error
+    complain(`rusteze: ${file} is missing: put it beside rusteze.mjs, as npm run build makes both`)
+    process.exit(BAD_CONFIGURATION)
+  }
 }
 
 function print(text: string): void {
   process.stdout.write(`${text.trimEnd()}\n`)
 }
 
-function fail(text: string): void {
+function complain(text: string): void {
   process.stderr.write(`${text.trimEnd()}\n`)
+}
+
+function fail(text: string): void {
+  complain(text)
   process.exitCode = BAD_CONFIGURATION
 }
 

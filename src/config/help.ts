@@ -1,5 +1,6 @@
 // Writes the text of `rusteze --help` from the list of settings.
 import type { Setting } from '../config.ts'
+import { subcommands } from './subcommands.ts'
 
 /** The width of a terminal of old, which every terminal has. */
 const COLUMNS = 80
@@ -7,7 +8,11 @@ const INDENT = '      '
 
 const INTRODUCTION = `Rusteze: a transparent, multiplexing Redis proxy.
 
-Usage: rusteze [--help | --version]
+Usage: rusteze [--help | --version | <subcommand>]
+
+${Object.entries(subcommands)
+  .map(([name, what]) => `  ${name.padEnd(12)} ${what}`)
+  .join('\n')}
 
 It is set up by environment variables alone. A variable that is unset or empty
 has its default. A duration is a whole number with ms, s, m or h (250ms), a size

@@ -46,6 +46,20 @@ test('no module of Node is loaded that takes memory for nothing', () => {
   expect(loaded.filter((name) => heavy.includes(name) || name.includes('undici'))).toEqual([])
 })
 
+test('a subcommand needs the file beside it, and says so', () => {
+  const { status, stderr } = runBundle(['healthcheck'])
+  expect(stderr).toBe('rusteze: subcommands.mjs is missing: put it beside rusteze.mjs, as npm run build makes both\n')
+  expect(status).toBe(64)
+})
+
+test('an unknown argument is told with those that are known', () => {
+  const { status, stderr } = runBundle(['--verbose'])
+  expect(stderr).toMatch(
+    /^rusteze: unknown argument '--verbose', known are doctor, wait, healthcheck, injector, --help, --version;/,
+  )
+  expect(status).toBe(64)
+})
+
 test('--help names the settings', () => {
   const { status, stdout } = runBundle(['--help'])
   expect(status).toBe(0)

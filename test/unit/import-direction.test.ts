@@ -19,6 +19,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...['config.ts', 'config/addresses.ts', 'version.ts'],
   ],
   injector: ['discovery/kubernetes-api.ts', 'discovery/pod.ts', 'operations', 'config', 'version.ts'],
+  subcommands: ['runtime', 'topology', 'discovery', 'backend', 'operations', 'config', 'config.ts'],
 }
 
 const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'))
