@@ -154,6 +154,7 @@ describe.skipIf(!hasHelm)('the charts (skipped without helm on the PATH)', () =>
     const notes = stdout.slice(stdout.indexOf('NOTES:'))
     expect(notes).toContain('rusteze.io/inject: enabled')
     expect(notes).toContain('rollout status deployment/rusteze-injector')
+    expect(notes).toContain('exec POD --container rusteze -- /nodejs/bin/node /app/rusteze.mjs doctor')
     expect(notes).toContain('may be watched by: pods in shop; pods in mail; others find the servers by DNS')
     expect(notes).toContain('mounts the Secrets redis-login, redis-tls from ITS OWN namespace')
   })

@@ -36,7 +36,12 @@ describeWithDocker('the image', () => {
         .split('\n'),
     )
     expect(base.filter((name) => !all.includes(name))).toEqual([])
-    expect(all.filter((name) => !base.includes(name)).sort()).toEqual(['app/', 'app/injector.mjs', 'app/rusteze.mjs'])
+    expect(all.filter((name) => !base.includes(name)).sort()).toEqual([
+      'app/',
+      'app/injector.mjs',
+      'app/rusteze.mjs',
+      'app/subcommands.mjs',
+    ])
     const archive = execFileSync('docker', ['cp', `${ids[1]}:/app`, '-'], { maxBuffer: 1 << 28 })
     const bundle = execFileSync('tar', ['-xO', 'app/rusteze.mjs'], { input: archive, maxBuffer: 1 << 28 })
     const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
