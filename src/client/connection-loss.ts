@@ -12,6 +12,8 @@ export class ConnectionLoss {
   readonly #lane: Lane
   /** Requests given back by the dying connection, in order. */
   readonly #returned = new RequestQueue()
+  /** One of them had been given to the socket: it is sent again only once. */
+  #isLastTry = false
 
   constructor(lane: Lane) {
     this.#lane = lane
@@ -33,10 +35,19 @@ export class ConnectionLoss {
     else this.#answer(request, loss)
   }
 
-  /** All were told: what is sent again waits in front of what was never sent. */
+  /**
+   * All were told: what is sent again waits in front of what was never sent. The other connections to a server that dies may still look
+   * alive: what may be lost but once more is not given to one of them before the primary has answered.
+   */
   end(): void {
+    const { queue, shard, server, undecided } = this.#lane
     this.isBlockLost = false
-    this.#lane.queue.prepend(this.#returned)
+    queue.prepend(this.#returned)
+    if (this.#isLastTry && server === shard) {
+      undecided.isAwaitingVerdict = true
+      shard.wait(this.#lane)
+    }
+    this.#isLastTry = false
   }
 
   /** The client's own connection died, and its state with it. */
@@ -58,7 +69,10 @@ export class ConnectionLoss {
 
   #return(request: Request, wasSent: boolean): void {
     const { undecided, proxy } = this.#lane
-    if (wasSent) request.attempts++
+    if (wasSent) {
+      request.attempts++
+      this.#isLastTry = true
+    }
     if (undecided.isOpen) undecided.addUnanswered(request)
     else {
       if (wasSent) proxy.services.outcomes.addRetry('connection lost')

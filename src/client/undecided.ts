@@ -101,7 +101,7 @@ export class Undecided {
     const again = this.#letOut()
     this.forget()
     if (again.head === null) return
-    this.isAwaitingVerdict = mustAwaitVerdict
+    this.isAwaitingVerdict ||= mustAwaitVerdict
     // A transaction whose queueing was refused is begun anew on another connection.
     if (mustAwaitVerdict && transaction !== null) {
       session.breakWatch()

@@ -57,9 +57,7 @@ for (const kind of serverKinds) {
     })
 
     test('a restart of the server under traffic is a pause and no error', async () => {
-      // Of two connections to a server that ends, one may be seen to die while the other still looks alive: a read that is sent
-      // again over that one is lost twice, and its client hears of it.
-      const environment = { RUSTEZE_HOLD: '30s', RUSTEZE_SHARED_CONNECTIONS: '1' }
+      const environment = { RUSTEZE_HOLD: '30s' }
       const proxy = await stage.proxy({ environment })
       const clients = Array.from({ length: 10 }, () => new Redis(proxy.port))
       await clients[0]!.set('greeting', 'hello')

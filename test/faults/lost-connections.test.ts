@@ -37,6 +37,24 @@ describeOnEachServer('a connection that dies', (kind) => {
     expect(await second.replies).toEqual([uncertain])
   })
 
+  test('with a read in flight, and the next connection dies as well: it was not given to that one', async () => {
+    const [client, neighbour] = [await stage.client(), await stage.client()]
+    await client.ask('SET', 'read', 'value')
+    await waitUntil(() => stage.proxy.app.status().shards[0]?.connections.shared === 2, {
+      what: 'there are two to share',
+    })
+    const one = await holdUp(stage, client, ['GET', 'read'])
+    const other = await holdUp(stage, neighbour, ['GET', 'read'])
+    expect(one.connection).not.toBe(other.connection)
+    const lost = () => stage.proxy.app.status().retries['connection lost']
+    const before = lost()
+    one.connection.cut('reset')
+    await waitUntil(() => lost() > before, { what: 'the first one was seen to die' })
+    other.connection.cut('reset')
+    expect(await one.replies).toEqual(['$5\r\nvalue\r\n'])
+    expect(await other.replies).toEqual(['$5\r\nvalue\r\n'])
+  })
+
   test('with a whole transaction in flight: only its EXEC is uncertain, and it ran once', async () => {
     const [client, direct] = [await stage.client(), await stage.direct()]
     const { connection, replies } = await holdUp(stage, client, ['MULTI'], ['RPUSH', 'whole', 'a'], ['EXEC'])
