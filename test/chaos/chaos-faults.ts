@@ -9,10 +9,10 @@ import type { ServiceApi } from './service.ts'
 /** Longest time until somebody is promoted, and until what was broken comes back, in ms; most are much shorter. */
 const LONGEST_PAUSE_MS = 1500
 /**
- * After the last acknowledgement passed a link, the server goes on so long in ms: what it acknowledged reaches its replicas' sockets
- * even if it was between the two, so that no write is lost by the servers and every missing one is the proxy's fault.
+ * After the last acknowledgement passed a link, nobody is promoted and no server dies for so long in ms. Between acknowledging a write
+ * and handing it to its replicas a server may have to wait for its turn on a busy machine; what it loses then is not the proxy's fault.
  */
-const SETTLE_MS = 20
+const SETTLE_MS = 200
 /** Replies that had passed a cut before it was made are read so long after it, in ms, on a loaded machine. */
 const LAST_REPLIES_MS = 500
 
@@ -84,7 +84,10 @@ async function stopPrimary(scene: Scene): Promise<Outcome> {
 /** The proxy cannot reach the primary, or is not reached by it, until another one is promoted; all servers are well. */
 async function cutOffProxy(scene: Scene): Promise<Outcome> {
   const { place } = scene.set.primary
-  return partition(scene, place, () => place.cutOffProxy(lossOf(scene)))
+  return partition(scene, place, async () => {
+    await place.cutOffProxy(lossOf(scene))
+    await delay(SETTLE_MS)
+  })
 }
 
 /** The primary is cut off from everyone, and comes back as a stale one. */
