@@ -21,6 +21,7 @@ const ANSWERS: Readonly<Record<string, string>> = {
 /** The server's end of a connection, and the proxy's: what is written here is answered when the world turns. */
 class ServerStream implements Stream {
   readonly pendingBytes = 0
+  readonly keptBytes = 0
   readonly remoteAddress = '127.0.0.1:6379'
   readonly localAddress = '127.0.0.1:1'
   readonly handler: StreamHandler
@@ -50,6 +51,7 @@ class ServerStream implements Stream {
 
 class ClientStream implements Stream {
   readonly pendingBytes = 0
+  readonly keptBytes = 0
   readonly remoteAddress = '127.0.0.1:2'
   readonly localAddress = '127.0.0.1:6380'
   receivedBytes = 0

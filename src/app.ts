@@ -7,6 +7,7 @@ import { Hold } from './backend/hold.ts'
 import { LearnCommands } from './backend/learn-commands.ts'
 import { Shard } from './backend/shard.ts'
 import { ConnectionManager } from './client/connection-manager.ts'
+import { noEvictions } from './client/evictions.ts'
 import { Memory } from './client/memory.ts'
 import { Outcomes } from './client/outcomes.ts'
 import { PinBudget } from './client/pin-budget.ts'
@@ -77,8 +78,10 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod,
     tls: credentials.tls,
   }
   const kindOf = kindsWithout(config.deny)
+  const outcomes = new Outcomes(runtime, turn, config.slowMs)
+  const countsOf = (name: string) => outcomes.counts.of(name)
   const table = new LearnCommands(log, (entries) => {
-    services.commands = new CommandTable(entries, kindOf)
+    services.commands = new CommandTable(entries, kindOf, countsOf)
   })
   const shard = new Shard(context, (connection, hello) => table.connected(connection, hello))
   const hold = new Hold(runtime, turn, config)
@@ -96,11 +99,12 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod,
     pins: new PinBudget(config.maxPins),
     scripts: new ScriptCache(),
     // Until there is a client.
-    commands: new CommandTable([], kindOf),
+    commands: new CommandTable([], kindOf, countsOf),
     ownIdentity: credentials.ownIdentity,
     clientPassword: credentials.clientPassword,
     needsPassword: config.clientPasswordFile !== undefined,
-    outcomes: new Outcomes(),
+    outcomes,
+    evictions: noEvictions(),
   }
   const manager = new ConnectionManager(services, clients, () => table.want())
   const tending = runtime.every(TEND_MS, () => shard.tend(runtime.now()))

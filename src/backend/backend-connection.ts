@@ -72,8 +72,8 @@ export class BackendConnection implements StreamHandler, Flushable {
   readonly #framer = new ReplyFramer()
   readonly #outbox = new Outbox()
   #stream: Stream | null = null
-  /** The newest requests of `sent` whose bytes are still in the outbox. */
-  #unsent = 0
+  /** From here on the bytes of `sent` are still in the outbox. */
+  #firstUnsent: Request | null = null
   #isFlushPlanned = false
   /** The beginning of a reply whose end has not arrived. */
   #partial: Buffer[] = []
@@ -117,15 +117,16 @@ export class BackendConnection implements StreamHandler, Flushable {
     if (this.sent.head === null) this.waitingSince = request.arrivedAt
     request.phase = Phase.Sent
     this.sent.push(request)
-    this.#unsent++
+    this.#firstUnsent ??= request
     this.#outbox.add(request.bytes, request.start, request.end)
     this.#planFlush()
   }
 
-  /** The oldest request has been answered by frames a tap took. */
-  finishHead(): void {
-    this.sent.shift()
-    if (this.#unsent > this.sent.length) this.#unsent = this.sent.length
+  /** Takes out the oldest request: its whole reply was read. A server may have answered even what it was not sent yet. */
+  finishHead(): Request | null {
+    const request = this.sent.shift()
+    if (request === this.#firstUnsent) this.#firstUnsent = this.sent.head
+    return request
   }
 
   /** Writes further bytes of a request that is streamed, or of a raw conversation. */
@@ -138,7 +139,9 @@ export class BackendConnection implements StreamHandler, Flushable {
   flush(): void {
     this.#isFlushPlanned = false
     if (this.state === ConnectionState.Closed || this.#outbox.isEmpty) return
-    this.#unsent = 0
+    const now = this.#runtime.now()
+    for (let request = this.#firstUnsent; request !== null; request = request.next) request.noteSent(now)
+    this.#firstUnsent = null
     this.#outbox.writeTo(this.#stream!)
     // Less than Node's mark is followed by no event, even if more of it lay in the outbox a moment ago.
     if (this.#stream!.pendingBytes < HIGH_WATER_MARK_BYTES) this.onDrained?.()
@@ -191,7 +194,7 @@ export class BackendConnection implements StreamHandler, Flushable {
 
   received(bytes: Buffer, length: number): void {
     if (this.state === ConnectionState.Closed) return
-    this.lastHeardAt = this.#runtime.now()
+    this.lastHeardAt = this.#turn.begin()
     if (this.raw !== null) this.raw(Buffer.from(bytes.subarray(0, length)))
     else this.#frames(bytes, length)
     this.#turn.settle()
@@ -227,12 +230,11 @@ export class BackendConnection implements StreamHandler, Flushable {
     if (this.tap?.(bytes, start, end)) return
     // Pushes answer nobody; on a connection of many clients there is nobody they could be meant for.
     if (bytes[start] === Type.Push) return
-    const request = this.sent.shift()
+    const request = this.finishHead()
     if (request === null) {
       this.destroy('the server sent a reply nobody asked for')
       return
     }
-    if (this.#unsent > this.sent.length) this.#unsent = this.sent.length
     request.owner.replied(request, bytes, start, end)
   }
 
@@ -269,7 +271,7 @@ export class BackendConnection implements StreamHandler, Flushable {
 
   #lastPart(bytes: Buffer, start: number, end: number): void {
     this.#isPassingInParts = false
-    const request = this.sent.shift()!
+    const request = this.finishHead()!
     request.owner.repliedInPart(request, bytes, start, end, true)
   }
 
@@ -285,10 +287,8 @@ export class BackendConnection implements StreamHandler, Flushable {
     this.#outbox.clear()
     const owners = new Set<RequestOwner>()
     // Phases first: what becomes of a request may depend on how far later ones have come.
-    let index = this.sent.length - this.#unsent
-    for (let request = this.sent.head; request !== null; request = request.next) {
-      if (index-- <= 0) request.phase = Phase.Queued
-    }
+    for (let request = this.#firstUnsent; request !== null; request = request.next) request.phase = Phase.Queued
+    this.#firstUnsent = null
     for (let request = this.sent.shift(); request !== null; request = this.sent.shift()) {
       owners.add(request.owner)
       request.owner.lost(request, request.phase === Phase.Sent)

@@ -1,4 +1,5 @@
 // Requests of the proxy's own (handshakes, probes, fences): each reply goes to one function, as bytes.
+import { CommandCounts } from '../command/command-counts.ts'
 import type { Command } from '../command/table.ts'
 import { encodeRequest } from '../resp/request.ts'
 import type { BackendConnection } from './backend-connection.ts'
@@ -25,9 +26,12 @@ const ownCommand: Command = {
   repeatable: false,
   isReplicaRead: false,
   kind: 0,
+  counts: new CommandCounts(),
 }
 
 class ControlOwner implements RequestOwner {
+  readonly proxy = null
+  readonly server = null
   readonly #answer: Answer
   #parts: Buffer[] = []
   constructor(answer: Answer) {

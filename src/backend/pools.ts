@@ -9,6 +9,8 @@ export class Pools {
   readonly #home: PoolHome
   /** In order of use, the least recently used first. */
   readonly #pools = new Map<string, Pool>()
+  /** Closed to make room for others, since the start. */
+  evicted = 0
 
   constructor(context: BackendContext, home: PoolHome) {
     this.#context = context
@@ -50,6 +52,7 @@ export class Pools {
       if (this.#pools.size <= this.#context.config.maxPools) return
       if (key === newest || pool.isInUse) continue
       pool.close()
+      this.evicted++
       this.#pools.delete(key)
     }
   }

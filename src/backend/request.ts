@@ -1,6 +1,7 @@
 // One request on its way: from its client's queue over a backend connection and back to its place among the client's replies.
 import type { Command } from '../command/table.ts'
 import { Arguments } from '../resp/request.ts'
+import type { Address } from '../runtime/runtime.ts'
 
 /** How far a request has come. */
 export const Phase = {
@@ -23,6 +24,10 @@ export interface WholeBlock {
 
 /** Whoever sent a request and hears of it. */
 export interface RequestOwner {
+  /** The client's; null for our own requests. */
+  readonly proxy: { readonly session: { readonly id: number } } | null
+  /** Where its requests go now. */
+  readonly server: { readonly address: Address } | null
   /** The whole reply is bytes[start, end); the bytes are lent until the call returns. */
   replied(request: Request, bytes: Buffer, start: number, end: number): void
   /** A further part of a reply too long to be collected; lent like above. `replied` is not called for such a reply. */
@@ -33,8 +38,11 @@ export interface RequestOwner {
   connectionLost(): void
 }
 
+/** The largest integer of V8's that needs no memory of its own. */
+const MAX_WAITED_US = 2 ** 31 - 1
+
 export class Request {
-  readonly owner: RequestOwner
+  owner: RequestOwner
   readonly command: Command
   /** The frame is bytes[start, end); the bytes belong to the request and are never changed. */
   bytes: Buffer
@@ -43,6 +51,8 @@ export class Request {
   /** When its last byte arrived, in the runtime's milliseconds. */
   readonly arrivedAt: number
   phase: Phase = Phase.Queued
+  /** From its arrival until it was given to a socket last, in µs: an integer, which needs no memory of its own. */
+  #waitedUs = 0
   /** How often it was sent again after its connection died. */
   attempts = 0
   /** CLIENT REPLY OFF or SKIP: its reply is swallowed. */
@@ -77,9 +87,25 @@ export class Request {
     this.arrivedAt = arrivedAt
   }
 
+  /** It is given to a socket now. */
+  noteSent(now: number): void {
+    this.#waitedUs = Math.min((now - this.arrivedAt) * 1000, MAX_WAITED_US) | 0
+  }
+
+  /** From its arrival until it was given to a socket last. */
+  get waitedMs(): number {
+    return this.#waitedUs * 0.001
+  }
+
   /** Its arguments, found anew each time: nothing for the hot path. */
   get words(): Arguments {
     return new Arguments(this.bytes, this.start, this.end)
+  }
+
+  /** Its subcommand, where it has one that is in the table, else its command. */
+  get subcommand(): Command {
+    const { command } = this
+    return command.subcommands?.get(this.words.word(1)) ?? command
   }
 
   /** Another frame is sent in its place. */

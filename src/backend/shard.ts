@@ -88,6 +88,11 @@ export class Shard implements PoolHome {
     return { ...pooled, control: this.#watch.controlConnections }
   }
 
+  /** Pools of the primary that were closed to make room for others (RUSTEZE_POOLS), since the start. */
+  get evictedPools(): number {
+    return this.#pools.evicted
+  }
+
   /** Of the primary; to be asked only once there was one. */
   get address(): Address {
     return this.#address!

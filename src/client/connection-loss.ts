@@ -29,7 +29,6 @@ export class ConnectionLoss {
     const loss = lossOf(request, wasSent, this.#lane)
     if (loss !== null && request.command.kind === Kind.Exec) proxy.session.endTransaction()
     if (request.block !== null) {
-      if (loss === UNCERTAIN) proxy.services.outcomes.addUncertain(request.command)
       undecided.addLostBlockPart(request, loss === null)
     } else if (loss === null) this.#return(request, wasSent)
     else this.#answer(request, loss)
@@ -83,12 +82,10 @@ export class ConnectionLoss {
 
   #answer(request: Request, loss: string | Buffer): void {
     const { proxy, undecided } = this.#lane
-    if (loss === UNCERTAIN) {
-      proxy.services.outcomes.addUncertain(request.command)
-      if (proxy.config.uncertain === 'close') {
-        proxy.close(UNCERTAIN)
-        return
-      }
+    if (loss === UNCERTAIN && proxy.config.uncertain === 'close') {
+      proxy.services.outcomes.addUncertain(request)
+      proxy.close(UNCERTAIN)
+      return
     }
     const reply = typeof loss === 'string' ? errorReply(loss) : loss
     if (undecided.isOpen) undecided.add(request, reply, true)

@@ -104,12 +104,13 @@ export class ConnectionManager {
   }
 
   #round(): void {
-    const { config, runtime, turn } = this.#services
+    const { config, runtime, turn, evictions } = this.#services
     const now = runtime.now()
     if (config.clientIdleMs > 0) {
       for (const proxy of this.clients.values()) {
         // Redis spares subscribers and blocked clients as well.
         if (now - proxy.lastRequestAt > config.clientIdleMs && proxy.isIdle && proxy.session.pinReason === '') {
+          evictions.idle++
           proxy.close('idle (RUSTEZE_CLIENT_IDLE)')
         }
       }

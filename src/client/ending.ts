@@ -39,17 +39,14 @@ export class Ending {
 
   /** The proxy stops: the client hears what became of each request without a reply. */
   byStop(): void {
-    const { replies, config, services } = this.#proxy
+    const { replies, config } = this.#proxy
     for (let request = replies.head; request !== null && !request.isReplyBegun; request = replies.head) {
       // What the server said of it, even if it could have been asked again.
       if (request.phase === Phase.Held) replies.releaseHeld(request)
       else if (request.phase === Phase.Queued || this.#proxy.isStreaming(request))
         replies.answer(request, errorReply(NOT_SENT_AT_STOP))
       else if (config.uncertain === 'close') break
-      else {
-        services.outcomes.addUncertain(request.command)
-        replies.answer(request, errorReply(UNCERTAIN_AT_STOP))
-      }
+      else replies.answer(request, errorReply(UNCERTAIN_AT_STOP))
     }
     this.now('the proxy stops')
   }

@@ -38,7 +38,7 @@ export function judge(lane: Lane, request: Request, bytes: Buffer, start: number
   }
   if (undecided.isOpen) {
     undecided.add(request, reply ?? Buffer.from(bytes.subarray(start, end)), !request.command.repeatable)
-  } else if (reply !== null) proxy.replies.answer(request, reply)
+  } else if (reply !== null) proxy.replies.deliver(request, reply, 0, reply.length)
   else proxy.replies.deliver(request, bytes, start, end)
 }
 

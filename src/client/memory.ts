@@ -2,7 +2,7 @@
 import type { Flushable, Turn } from '../runtime/turn.ts'
 import type { Proxy } from './proxy.ts'
 
-/** A request's record, beside its bytes: 21 fields and the object's header, measured. */
+/** A request's record, beside its bytes: 22 fields and the object's header, measured. */
 const REQUEST_RECORD_BYTES = 200
 /** Of the ceiling: from here on it is told apart who may have more under way. The rest is for what is under way already. */
 const TIGHT_SHARE = 0.5
@@ -115,6 +115,7 @@ export class Memory implements Flushable {
     const byUnread = [...this.#clients.values()].sort((a, b) => b.memory.unreadBytes - a.memory.unreadBytes)
     for (const proxy of byUnread) {
       if (this.#unreadBytes <= this.#ceilingBytes) break
+      proxy.services.evictions.memory++
       proxy.close('most unread replies while memory is short (RUSTEZE_MEMORY)')
     }
     this.#isPlanned = false

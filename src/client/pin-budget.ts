@@ -1,4 +1,5 @@
 // Bounds the connections that are lent to single clients, where the operator wants a bound.
+import { noPins } from './pin-reason.ts'
 
 export interface PinTaker {
   /** There is room again: the next `take` may succeed. */
@@ -10,6 +11,11 @@ export class PinBudget {
   readonly #max: number
   readonly #takers = new Set<PinTaker>()
   readonly #waiting = new Set<PinTaker>()
+  /** Connections lent so far, by what they were taken for, and for how long; those that are lent now count when they are back. */
+  readonly lent = noPins()
+  readonly heldMs = noPins()
+  /** Clients that waited in vain until RUSTEZE_PIN_WAIT was over. */
+  refused = 0
 
   constructor(max: number) {
     this.#max = max

@@ -7,6 +7,7 @@ import * as errors from '../errors.ts'
 import { errorReply } from '../resp/reply.ts'
 import type { Lane } from './lane.ts'
 import type { PinTaker } from './pin-budget.ts'
+import { type PinReason, reasonOfRequest, reasonOfSession } from './pin-reason.ts'
 import { listen } from './place-subscribe.ts'
 import { refuse } from './refuse.ts'
 import { restorePin } from './restore.ts'
@@ -31,6 +32,8 @@ export class PinLease implements PinWaiter, PinTaker {
   #left: BackendConnection | null = null
   #isAwaited = false
   #awaitedSince = 0
+  #takenFor: PinReason = 'other'
+  #lentSince = 0
 
   constructor(lane: Lane, lender: Pool) {
     this.#lane = lane
@@ -59,6 +62,16 @@ export class PinLease implements PinWaiter, PinTaker {
     this.#isAwaited = true
     this.#awaitedSince = proxy.services.runtime.now()
     return null
+  }
+
+  /** Asked for, and not there yet. */
+  get isAwaited(): boolean {
+    return this.#isAwaited
+  }
+
+  /** What it was taken for, and how long ago; to be asked while there is one. */
+  get taken(): { readonly reason: PinReason; readonly ms: number } {
+    return { reason: this.#takenFor, ms: this.#lane.proxy.services.runtime.now() - this.#lentSince }
   }
 
   get isQueueing(): boolean {
@@ -162,6 +175,7 @@ export class PinLease implements PinWaiter, PinTaker {
     if (!this.#isAwaited || !shard.isServing || now - this.#awaitedSince <= pinWaitMs) return
     if (!proxy.services.pins.isWaiting(this)) return
     this.stopWaiting()
+    proxy.services.pins.refused++
     if (queue.head !== null) refuse(this.#lane, queue.head, errorReply(errors.noPin(pinWaitMs)))
     this.#lane.advance()
   }
@@ -194,8 +208,12 @@ export class PinLease implements PinWaiter, PinTaker {
   }
 
   #lent(connection: BackendConnection): void {
+    const { proxy, queue } = this.#lane
     this.connection = connection
     this.isDirty = false
+    this.#takenFor = reasonOfSession(proxy.session) ?? (queue.head === null ? 'other' : reasonOfRequest(queue.head))
+    this.#lentSince = proxy.services.runtime.now()
+    proxy.services.pins.lent[this.#takenFor]++
     restorePin(this.#lane, connection)
     const dependents = this.#dependents
     this.#dependents = null
@@ -203,8 +221,11 @@ export class PinLease implements PinWaiter, PinTaker {
   }
 
   #forget(connection: BackendConnection): void {
+    const { pins } = this.#lane.proxy.services
+    const { reason, ms } = this.taken
+    pins.heldMs[reason] += ms
     this.connection = null
     this.#lender.release(connection)
-    this.#lane.proxy.services.pins.give(this)
+    pins.give(this)
   }
 }

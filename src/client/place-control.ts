@@ -39,7 +39,10 @@ export function overControl(
   lane.queue.shift()
   request.phase = Phase.Sent
   askFrame(control, Buffer.from(frame), (reply) => {
-    if (!lane.isGone) lane.proxy.replies.answer(request, reply ?? errorReply(errors.UNCERTAIN))
+    if (lane.isGone) return
+    const { replies } = lane.proxy
+    if (reply === null) replies.answer(request, errorReply(errors.UNCERTAIN))
+    else replies.deliver(request, reply, 0, reply.length)
   })
   return true
 }

@@ -81,8 +81,11 @@ export function deliverAcknowledgement(lane: Lane, request: Request, bytes: Buff
   const isLast = request.acknowledgementsLeft === 0
   const { replies } = lane.proxy
   if (replies.head === request) replies.deliverPart(request, bytes, start, end, isLast)
-  else if (isLast) replies.answer(request, joined(request, bytes, start, end))
-  else request.reply = joined(request, bytes, start, end)
+  else {
+    const reply = joined(request, bytes, start, end)
+    if (isLast) replies.deliver(request, reply, 0, reply.length)
+    else replies.keep(request, reply)
+  }
   // Parts of it lost would be asked for again: the client has had them, but may have them twice.
   if (!isLast && request.phase === Phase.Sent) request.isReplyBegun = false
 }

@@ -60,7 +60,7 @@ export class Proxy implements StreamHandler {
     this.session = new Session(id, services.ownIdentity(), services.config.backendDatabase, !services.needsPassword)
     this.#framer.unauthenticated = services.needsPassword
     this.output = new Output(stream, services.turn, () => this.slowReader.written())
-    this.replies = new ReplyQueue(this.output)
+    this.replies = new ReplyQueue(this.output, services.outcomes)
     this.memory = new ClientMemory(this, services.memory)
     this.#lane = new Lane(this, services.router.shards[0]!)
     this.#lanes = [this.#lane]
@@ -90,7 +90,7 @@ export class Proxy implements StreamHandler {
 
   received(bytes: Buffer, length: number): void {
     if (this.ending.isClosing) return
-    this.lastRequestAt = this.services.runtime.now()
+    this.lastRequestAt = this.services.turn.begin()
     this.receivedBytes += length
     if (this.#input.end === 0) this.#read(bytes, 0, length)
     else {
@@ -226,7 +226,8 @@ export class Proxy implements StreamHandler {
     const lane = this.#lane
     const request = new Request(lane, command, bytes, start, end, this.lastRequestAt)
     this.lastCommand = command
-    if (command.subcommands !== undefined) this.#noteSubcommand(request)
+    // CLIENT LIST names `client|list`, not the container.
+    if (command.subcommands !== undefined) this.lastCommand = request.subcommand
     if (this.session.replyMode !== ReplyMode.On) this.#silence(request)
     this.replies.push(request)
     if (command.kind !== Kind.Ordinary || this.#block !== null || !this.session.isAdmitted) {
@@ -241,11 +242,6 @@ export class Proxy implements StreamHandler {
     if (command.kind === Kind.Quit && this.rawPin === null) this.closeAfterReplies()
   }
 
-  /** CLIENT LIST names `client|list`, not the container. */
-  #noteSubcommand({ command, words }: Request): void {
-    this.lastCommand = command.subcommands?.get(words.word(1)) ?? command
-  }
-
   #silence(request: Request): void {
     silence(request, true)
     if (this.session.replyMode === ReplyMode.SkipNext) this.session.replyMode = ReplyMode.On
@@ -253,10 +249,12 @@ export class Proxy implements StreamHandler {
 
   #laneOf(request: Request): Lane {
     const shard = this.services.router.route(request)
-    const known = this.#lanes.find((lane) => lane.shard === shard)
-    if (known !== undefined) return known
-    const lane = new Lane(this, shard)
-    this.#lanes.push(lane)
+    let lane = this.#lanes.find((known) => known.shard === shard)
+    if (lane === undefined) {
+      lane = new Lane(this, shard)
+      this.#lanes.push(lane)
+    }
+    request.owner = lane
     return lane
   }
 

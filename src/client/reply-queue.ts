@@ -1,6 +1,9 @@
 // Keeps one client's requests in order and lets their replies out strictly in that order, whichever is answered first.
 import { Phase, type Request } from '../backend/request.ts'
+import type { Outcomes } from './outcomes.ts'
 import type { Output } from './output.ts'
+
+const MINUS = 45
 
 /**
  *     head ─▶ Answered  Sent  Held  Queued ◀─ tail       (linked by nextReply)
@@ -15,10 +18,14 @@ export class ReplyQueue {
   /** Bytes of requests that are not answered. */
   requestBytes = 0
   #tail: Request | null = null
+  /** Bytes of the head's long reply so far. */
+  #partBytes = 0
   readonly #output: Output
+  readonly #outcomes: Outcomes
 
-  constructor(output: Output) {
+  constructor(output: Output, outcomes: Outcomes) {
     this.#output = output
+    this.#outcomes = outcomes
   }
 
   push(request: Request): void {
@@ -30,22 +37,24 @@ export class ReplyQueue {
     this.requestBytes += request.countedBytes
   }
 
-  /** The final reply, in lent bytes. */
+  /** The final reply, a server's, in lent bytes. */
   deliver(request: Request, bytes: Buffer, start: number, end: number): void {
     request.phase = Phase.Answered
+    this.#outcomes.served(request, bytes[start] === MINUS, end - start)
     if (this.head !== request) {
-      this.#keep(request, Buffer.from(bytes.subarray(start, end)))
+      this.keep(request, Buffer.from(bytes.subarray(start, end)))
       return
     }
     if (!request.isSilent) this.#output.addLent(bytes, start, end)
     this.#advance(request)
   }
 
-  /** The final reply, in bytes of its own. */
+  /** The final reply, ours, in bytes of its own. */
   answer(request: Request, reply: Buffer): void {
     request.phase = Phase.Answered
+    this.#outcomes.answered(request, reply)
     if (this.head !== request) {
-      this.#keep(request, reply)
+      this.keep(request, reply)
       return
     }
     if (!request.isSilent) this.#output.add(reply)
@@ -55,7 +64,7 @@ export class ReplyQueue {
   /** Keeps a reply back: the request may be asked again. */
   hold(request: Request, reply: Buffer): void {
     request.phase = Phase.Held
-    this.#keep(request, reply)
+    this.keep(request, reply)
   }
 
   /** Forgets a held reply: the request will be asked again. */
@@ -68,21 +77,26 @@ export class ReplyQueue {
   /** Makes a held reply final. */
   releaseHeld(request: Request): void {
     request.phase = Phase.Answered
+    this.#outcomes.released(request, request.reply!)
     if (this.head === request) this.#letOut()
   }
 
   /** A part of the head's long reply; `request` must be the head. */
   deliverPart(request: Request, bytes: Buffer, start: number, end: number, isLast: boolean): void {
     if (!request.isSilent) this.#output.addLent(bytes, start, end)
+    this.#partBytes += end - start
     if (!isLast) {
       request.isReplyBegun = true
       return
     }
     request.phase = Phase.Answered
+    this.#outcomes.served(request, false, this.#partBytes)
+    this.#partBytes = 0
     this.#advance(request)
   }
 
-  #keep(request: Request, reply: Buffer): void {
+  /** Keeps what there is of a reply until its turn comes. */
+  keep(request: Request, reply: Buffer): void {
     this.heldBytes += reply.length - (request.reply?.length ?? 0)
     request.reply = reply
   }

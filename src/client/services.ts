@@ -9,6 +9,7 @@ import type { Router } from '../route/router.ts'
 import type { ScriptCache } from '../route/scripts.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import type { Turn } from '../runtime/turn.ts'
+import type { Evictions } from './evictions.ts'
 import type { Memory } from './memory.ts'
 import type { Outcomes } from './outcomes.ts'
 import type { PinBudget } from './pin-budget.ts'
@@ -33,4 +34,5 @@ export interface Services {
   readonly clientPassword: () => string | undefined
   readonly needsPassword: boolean
   readonly outcomes: Outcomes
+  readonly evictions: Evictions
 }

@@ -32,12 +32,13 @@ export class SlowReader {
 
   /** Something was given to the client's socket. */
   written(): void {
-    const { output, config, memory, lane, rawPin, ending } = this.#proxy
+    const { output, config, memory, lane, rawPin, ending, services } = this.#proxy
     const { pendingBytes } = output
     memory.count()
-    if (pendingBytes > config.outputHardLimitBytes)
+    if (pendingBytes > config.outputHardLimitBytes) {
+      if (!ending.isClosing) services.evictions.output++
       this.#proxy.close('it did not read its replies (RUSTEZE_OUTPUT_HARD)')
-    else if (ending.isClosing || ending.hasEnded) ending.whenAnswered()
+    } else if (ending.isClosing || ending.hasEnded) ending.whenAnswered()
     // What the kernel takes at once is followed by no drain event.
     else if (pendingBytes < memory.softLimitBytes) this.caughtUp()
     else if (rawPin !== null) rawPin.pauseReading()

@@ -1,5 +1,6 @@
 // The command table: what a server says about its commands, and the way from a request's first word to it.
 import data from './built-in-commands.json' with { type: 'json' }
+import { CommandCounts } from './command-counts.ts'
 import { NameIndex } from './name-index.ts'
 
 /** The server's words for what matters to a proxy, by the letter that stands for each in the built-in table. */
@@ -23,7 +24,7 @@ export interface CommandEntry {
   readonly step: number
 }
 
-/** One command or subcommand. Made once per table and shared by all requests, so its identity can key counters. */
+/** One command or subcommand. Made once per table and shared by all requests. */
 export interface Command {
   /** False for the one object that stands for every name the table does not have. */
   readonly known: boolean
@@ -57,10 +58,15 @@ export interface Command {
   readonly isReplicaRead: boolean
   /** How the proxy treats it: 0 is an ordinary command, the rest is given by whoever makes the table. */
   kind: number
+  /** The same one in all tables. */
+  readonly counts: CommandCounts
 }
 
 /** Decides a command's `kind`, from all its other properties; subcommands come before their container. */
 export type KindOf = (command: Command) => number
+
+/** What counts a command of this name. */
+export type CountsOf = (name: string) => CommandCounts
 
 /** The commands that run a script or function. */
 const SCRIPTS: ReadonlySet<string> = new Set(['eval', 'eval_ro', 'evalsha', 'evalsha_ro', 'fcall', 'fcall_ro'])
@@ -94,8 +100,8 @@ export class CommandTable {
   private readonly index: NameIndex<Command>
   private readonly subcommandIndexes = new Map<Command, NameIndex<Command>>()
 
-  constructor(entries: readonly CommandEntry[], kindOf: KindOf) {
-    this.unknown = makeCommand(UNKNOWN_ENTRY, false, undefined, kindOf)
+  constructor(entries: readonly CommandEntry[], kindOf: KindOf, countsOf: CountsOf = () => new CommandCounts()) {
+    this.unknown = makeCommand(UNKNOWN_ENTRY, false, undefined, kindOf, countsOf)
 
     const subcommands = new Map<string, Map<string, Command>>()
     for (const entry of entries) {
@@ -103,13 +109,13 @@ export class CommandTable {
       if (bar < 0) continue
       const container = entry.name.slice(0, bar)
       const siblings = subcommands.get(container) ?? new Map<string, Command>()
-      siblings.set(entry.name.slice(bar + 1), makeCommand(entry, true, undefined, kindOf))
+      siblings.set(entry.name.slice(bar + 1), makeCommand(entry, true, undefined, kindOf, countsOf))
       subcommands.set(container, siblings)
     }
     for (const entry of entries) {
       if (entry.name.includes('|')) continue
       const own = subcommands.get(entry.name)
-      const command = makeCommand(entry, true, own, kindOf)
+      const command = makeCommand(entry, true, own, kindOf, countsOf)
       this.commands.set(entry.name, command)
       if (own !== undefined) this.subcommandIndexes.set(command, new NameIndex(own))
     }
@@ -149,6 +155,7 @@ function makeCommand(
   known: boolean,
   subcommands: ReadonlyMap<string, Command> | undefined,
   kindOf: KindOf,
+  countsOf: CountsOf,
 ): Command {
   const { name, arity, flags, firstKey, lastKey, step } = entry
   const command: Command = {
@@ -168,6 +175,7 @@ function makeCommand(
     repeatable: isRepeatable(entry, subcommands !== undefined),
     isReplicaRead: isReplicaRead(entry, subcommands !== undefined),
     kind: 0,
+    counts: countsOf(name),
   }
   command.kind = kindOf(command)
   return command

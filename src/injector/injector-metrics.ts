@@ -30,7 +30,7 @@ export const definitions: readonly Definition<InjectorStatus>[] = [
     kind: 'counter',
     name: 'rusteze_injector_pods_total',
     help: 'What the API server asked, by what came of it: left = pods that have a sidecar or want none, invalid = no such question.',
-    label: 'result',
+    labels: ['result'],
     read: ({ pods }) => pods,
   },
   {

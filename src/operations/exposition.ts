@@ -1,16 +1,20 @@
 // Writes metrics as Prometheus reads them. They are read from plain facts when somebody asks: on no way of a command are they counted.
-import { Counter, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { LatencyStatus } from '../client/latency.ts'
 
 /** One metric; its unit is the end of its name. */
 export interface Definition<Facts> {
-  readonly kind: 'counter' | 'gauge'
+  readonly kind: 'counter' | 'gauge' | 'histogram'
   readonly name: string
   readonly help: string
-  /** The name of its label. Its values are known beforehand: nothing that a client sends is one. */
-  readonly label?: string
-  /** @returns with a label, the number for each of its values; undefined where there is nothing to tell. */
-  readonly read: (facts: Facts) => number | Readonly<Record<string, number>> | undefined
+  /** The names of its labels. Their values are few: nothing that a client sends is one. */
+  readonly labels?: readonly string[]
+  /** @returns with labels, the number for each value of the first, and of the second; undefined where there is nothing to tell. */
+  readonly read: (facts: Facts) => Numbers | LatencyStatus | undefined
 }
+
+/** One number, or one for each value of a label. */
+export type Numbers = number | { readonly [value: string]: Numbers }
 
 /** Of what `/metrics` can answer; the first is for everybody who does not ask for the second. */
 export const formats = {
@@ -45,19 +49,54 @@ export class Exposition<Facts> {
     return await registry.metrics()
   }
 
-  #register(registry: Registry<Format>, { kind, name, help, label, read }: Definition<Facts>): void {
-    const options = { name, help, labelNames: label === undefined ? [] : [label], registers: [registry] }
-    const set = (labels: Record<string, string>, value: number | undefined) => {
-      if (value === undefined) metric.remove(labels)
-      else if (metric instanceof Gauge) metric.set(labels, value)
-      else metric.inc(labels, value)
+  #register(registry: Registry<Format>, { kind, name, help, labels = [], read }: Definition<Facts>): void {
+    const registers = [registry]
+    if (kind === 'histogram') {
+      new ReadHistogram({ name, help, registers }, () => read(this.#facts!) as LatencyStatus)
+      return
+    }
+    const options = { name, help, labelNames: [...labels], registers }
+    const set = (values: Record<string, string>, numbers: Numbers) => {
+      if (typeof numbers === 'object') {
+        const label = labels[Object.keys(values).length]!
+        for (const [value, inner] of Object.entries(numbers)) set({ ...values, [label]: value }, inner)
+      } else if (metric instanceof Gauge) metric.set(values, numbers)
+      else metric.inc(values, numbers)
     }
     const collect = () => {
       metric.reset()
-      const number = read(this.#facts!)
-      if (typeof number !== 'object') set({}, number)
-      else for (const [value, count] of Object.entries(number)) set({ [label!]: value }, count)
+      const numbers = read(this.#facts!) as Numbers | undefined
+      if (numbers === undefined) metric.remove({})
+      else set({}, numbers)
     }
     const metric = kind === 'gauge' ? new Gauge({ ...options, collect }) : new Counter({ ...options, collect })
+  }
+}
+
+/** A histogram that was counted elsewhere. */
+class ReadHistogram extends Histogram {
+  readonly #options: { readonly name: string; readonly help: string }
+  readonly #read: () => LatencyStatus
+
+  constructor(options: { name: string; help: string; registers: Registry<Format>[] }, read: () => LatencyStatus) {
+    super(options)
+    this.#options = options
+    this.#read = read
+  }
+
+  /** What the registry asks for. */
+  async getForPromString() {
+    const { name, help } = this.#options
+    const { below, count, sumMs } = this.#read()
+    const bucket = (le: number | string, value: number) => ({ metricName: `${name}_bucket`, labels: { le }, value })
+    return {
+      ...{ name, help, type: 'histogram' },
+      values: [
+        ...below.map(([boundMs, number]) => bucket(boundMs / 1000, number)),
+        bucket('+Inf', count),
+        { metricName: `${name}_sum`, value: sumMs / 1000 },
+        { metricName: `${name}_count`, value: count },
+      ],
+    }
   }
 }

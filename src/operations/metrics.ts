@@ -1,7 +1,7 @@
 // Every metric, declared once. They are read from the status when somebody asks: on the way of a command nothing knows of them.
 import type { ServerStatus, ShardStatus } from '../backend/shard-status.ts'
 import type { DiscoveryStatus } from '../discovery/discovery-status.ts'
-import type { Definition } from './exposition.ts'
+import type { Definition, Numbers } from './exposition.ts'
 import { processDefinitions } from './process-metrics.ts'
 import type { Status } from './status.ts'
 
@@ -33,6 +33,25 @@ function sums(records: readonly object[]): Record<string, number> {
 /** How many there are of each key. */
 function counts(keys: readonly string[], found: readonly string[]): Record<string, number> {
   return Object.fromEntries(keys.map((key) => [key, found.filter((each) => each === key).length]))
+}
+
+/** The same of each value. */
+function eachOf<Value>(
+  record: Readonly<Record<string, Value>>,
+  of: (value: Value) => Numbers,
+): Record<string, Numbers> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, of(value)]))
+}
+
+/** By the address of each server of which there is something to tell. */
+function ofServers(shards: Status['shards'], of: (server: ServerStatus) => number | undefined): Record<string, number> {
+  const told = shards.flatMap(({ servers }) => servers.map((server) => [server.address, of(server)] as const))
+  return Object.fromEntries(told.filter((each): each is [string, number] => each[1] !== undefined))
+}
+
+/** Most commands have one or two. */
+function usedOutcomes({ totalMs, backendMs, ...outcomes }: Status['commands'][string]): Record<string, number> {
+  return Object.fromEntries(Object.entries(outcomes).filter(([, count]) => count > 0))
 }
 
 /** The list. Names begin with rusteze_, but for those that other programs have as well. */
@@ -90,21 +109,60 @@ export const definitions: readonly Definition<Status>[] = [
     kind: 'gauge',
     name: 'rusteze_pinned_clients',
     help: 'Clients that have a connection of their own, by the reason.',
-    label: 'reason',
-    read: ({ clients }) => clients.pinned,
+    labels: ['reason'],
+    read: ({ pins }) => pins.now,
+  },
+  {
+    kind: 'counter',
+    name: 'rusteze_pins_taken_total',
+    help: 'Connections that were lent to one client, by what they were taken for.',
+    labels: ['reason'],
+    read: ({ pins }) => pins.lent,
+  },
+  {
+    kind: 'counter',
+    name: 'rusteze_pinned_seconds_total',
+    help: 'Time for which they were lent, those that are lent now included, by what they were taken for.',
+    labels: ['reason'],
+    read: ({ pins }) => eachOf(pins.heldMs, (ms) => ms / 1000),
+  },
+  {
+    kind: 'gauge',
+    name: 'rusteze_pin_waiters',
+    help: 'Clients that wait for a connection of their own.',
+    read: ({ pins }) => pins.waiters,
+  },
+  {
+    kind: 'counter',
+    name: 'rusteze_pins_refused_total',
+    help: 'Clients that waited in vain for a connection of their own (RUSTEZE_PINS, RUSTEZE_PIN_WAIT).',
+    read: ({ pins }) => pins.refused,
+  },
+  {
+    kind: 'counter',
+    name: 'rusteze_evicted_clients_total',
+    help: 'Clients that were closed: for RUSTEZE_MEMORY, RUSTEZE_OUTPUT_HARD or RUSTEZE_CLIENT_IDLE.',
+    labels: ['reason'],
+    read: ({ clients }) => clients.evicted,
+  },
+  {
+    kind: 'counter',
+    name: 'rusteze_evicted_pools_total',
+    help: 'Pools of connections to the primary that were closed to make room for others (RUSTEZE_POOLS).',
+    read: ({ shards }) => sum(shards, ({ evictedPools }) => evictedPools),
   },
   {
     kind: 'gauge',
     name: 'rusteze_backend_connections',
     help: 'Connections to servers: shared by clients, pinned to one, idle until one needs it, or for control.',
-    label: 'kind',
+    labels: ['kind'],
     read: ({ shards }) => sums(shards.map(({ connections }) => connections)),
   },
   {
     kind: 'gauge',
     name: 'rusteze_shards',
     help: 'Shards by state: serving = the primary is verified, suspect = it is asked again, holding = there is none.',
-    label: 'state',
+    labels: ['state'],
     read: ({ shards }) =>
       counts(
         STATES,
@@ -121,7 +179,7 @@ export const definitions: readonly Definition<Status>[] = [
     kind: 'counter',
     name: 'rusteze_switches_total',
     help: 'Primaries accepted, by the reason.',
-    label: 'reason',
+    labels: ['reason'],
     read: ({ shards }) => sums(shards.map(({ switches }) => switches)),
   },
   {
@@ -138,14 +196,86 @@ export const definitions: readonly Definition<Status>[] = [
   },
   {
     kind: 'gauge',
+    name: 'rusteze_last_interruption_seconds',
+    help: 'How long the last time without a verified primary took that is over.',
+    read: ({ shards }) => Math.max(...shards.map(({ interruptions }) => interruptions.lastMs / 1000)),
+  },
+  {
+    kind: 'gauge',
+    name: 'rusteze_primary',
+    help: '1 for the server that was accepted last as the primary.',
+    labels: ['server'],
+    read: ({ shards }) => Object.fromEntries(shards.flatMap(({ primary }) => (primary ? [[primary.address, 1]] : []))),
+  },
+  {
+    kind: 'gauge',
+    name: 'rusteze_masters',
+    help: 'Servers that say they are masters; more than one for each shard may lose writes.',
+    read: ({ shards }) => sum(shards, ({ masters }) => masters),
+  },
+  {
+    kind: 'gauge',
+    name: 'rusteze_replica_lag_bytes',
+    help: 'Writes that a replica of the primary lacks.',
+    labels: ['server'],
+    read: ({ shards }) => ofServers(shards, ({ lagBytes }) => lagBytes),
+  },
+  {
+    kind: 'gauge',
+    name: 'rusteze_replica_lag_seconds',
+    help: 'Age of the newest write that a replica is not known to have, where replicas are read from (RUSTEZE_READ_FROM).',
+    labels: ['server'],
+    read: ({ shards }) => ofServers(shards, ({ reads }) => reads?.lagMs && reads.lagMs / 1000),
+  },
+  {
+    kind: 'gauge',
     name: 'rusteze_servers',
     help: 'Servers by what they said last of themselves; more than one master for longer than a moment is trouble.',
-    label: 'role',
+    labels: ['role'],
     read: ({ shards }) =>
       counts(
         ROLES,
         shards.flatMap(({ servers }) => servers.map(({ role }) => role)),
       ),
+  },
+  {
+    kind: 'counter',
+    name: 'rusteze_commands_total',
+    help: 'Commands by what their clients were answered: ok and error = by a server, local and refused = by the proxy, uncertain = it may have run. Names that no server knows are one.',
+    labels: ['command', 'outcome'],
+    read: ({ commands }) => eachOf(commands, usedOutcomes),
+  },
+  {
+    kind: 'counter',
+    name: 'rusteze_command_seconds_total',
+    help: 'Time from the arrival of commands to their replies, of those that a server answered; not of those that wait for other clients.',
+    labels: ['command'],
+    read: ({ commands }) => eachOf(commands, ({ totalMs }) => totalMs / 1000),
+  },
+  {
+    kind: 'counter',
+    name: 'rusteze_command_backend_seconds_total',
+    help: 'The part of rusteze_command_seconds_total for which they were with the server; the rest is the proxy, holds included.',
+    labels: ['command'],
+    read: ({ commands }) => eachOf(commands, ({ backendMs }) => backendMs / 1000),
+  },
+  {
+    kind: 'histogram',
+    name: 'rusteze_latency_seconds',
+    help: 'Time from the arrival of a command to its reply, over all commands that a server answered and that do not wait for other clients.',
+    read: ({ latency }) => latency.total,
+  },
+  {
+    kind: 'histogram',
+    name: 'rusteze_backend_latency_seconds',
+    help: 'The part of it for which the command was with the server, the network to it included.',
+    read: ({ latency }) => latency.backend,
+  },
+  {
+    kind: 'counter',
+    name: 'rusteze_slow_commands_total',
+    help: 'Commands that took RUSTEZE_SLOW or longer.',
+    read: ({ slowLog }) => slowLog.count,
   },
   {
     kind: 'gauge',
@@ -168,28 +298,28 @@ export const definitions: readonly Definition<Status>[] = [
   {
     kind: 'counter',
     name: 'rusteze_uncertain_commands_total',
-    help: 'Commands whose clients were told -UNCERTAIN: they may have been executed.',
+    help: 'Commands whose clients were told -UNCERTAIN: they may have been executed. By command: rusteze_commands_total.',
     read: ({ uncertain }) => sum(Object.values(uncertain), (count) => count),
   },
   {
     kind: 'counter',
     name: 'rusteze_retries_total',
     help: 'Requests that were given to a server once more, by the reason.',
-    label: 'reason',
+    labels: ['reason'],
     read: ({ retries }) => retries,
   },
   {
     kind: 'gauge',
     name: 'rusteze_discovery_up',
     help: '1 for the source of the addresses of servers, if it can be asked now.',
-    label: 'source',
+    labels: ['source'],
     read: ({ discovery }) => counts(SOURCES, discovery.isUp ? [discovery.source] : []),
   },
   {
     kind: 'gauge',
     name: 'rusteze_discovery_endpoints',
     help: 'Addresses of servers, by what Kubernetes says of their pods.',
-    label: 'state',
+    labels: ['state'],
     read: ({ discovery }) => discovery.endpoints,
   },
   {
@@ -202,14 +332,14 @@ export const definitions: readonly Definition<Status>[] = [
     kind: 'counter',
     name: 'rusteze_discovery_lists_total',
     help: 'Lists asked of the API server, by what came of them.',
-    label: 'result',
+    labels: ['result'],
     read: ({ discovery }) => discovery.lists,
   },
   {
     kind: 'counter',
     name: 'rusteze_discovery_watch_restarts_total',
     help: 'Ends of the watch, by the reason: ended = by the API server, as agreed.',
-    label: 'reason',
+    labels: ['reason'],
     read: ({ discovery }) => discovery.watchRestarts,
   },
 ]

@@ -6,6 +6,7 @@ export type ProcessFacts = ReturnType<typeof processFacts>
 /** Times are in ms since 1970, durations in ms. */
 export function processFacts() {
   const { user, system } = process.cpuUsage()
+  const memory = process.memoryUsage()
   return {
     version,
     node: process.version,
@@ -13,7 +14,8 @@ export function processFacts() {
       since: performance.timeOrigin,
       cpuMs: (user + system) / 1000,
       busyMs: performance.eventLoopUtilization().active,
-      residentBytes: process.memoryUsage.rss(),
+      residentBytes: memory.rss,
+      bufferBytes: memory.arrayBuffers,
     },
   }
 }

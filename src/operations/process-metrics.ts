@@ -9,14 +9,14 @@ export const processDefinitions: readonly Definition<ProcessFacts>[] = [
     kind: 'gauge',
     name: 'rusteze_build_info',
     help: 'The version that runs.',
-    label: 'version',
+    labels: ['version'],
     read: ({ version }) => ({ [version]: 1 }),
   },
   {
     kind: 'gauge',
     name: 'nodejs_version_info',
     help: 'The version of Node that runs it.',
-    label: 'version',
+    labels: ['version'],
     read: ({ node }) => ({ [node]: 1 }),
   },
   {
@@ -39,9 +39,15 @@ export const processDefinitions: readonly Definition<ProcessFacts>[] = [
   },
   {
     kind: 'gauge',
+    name: 'rusteze_buffer_bytes',
+    help: 'Memory of buffers: what was read and is to be written, and in the proxy unread replies and commands that wait.',
+    read: ({ process }) => process.bufferBytes,
+  },
+  {
+    kind: 'gauge',
     name: 'rusteze_event_loop_delay_seconds',
     help: 'How late the event loop ran, which is how long everything waited: since the last time somebody asked.',
-    label: 'statistic',
+    labels: ['statistic'],
     read: () => ({ ...eventLoopDelay() }),
   },
   {

@@ -1,8 +1,10 @@
 // All facts about the running proxy as one plain object: /status shows them, and every metric is read from them.
 import type { Hold } from '../backend/hold.ts'
-import { isBlocked } from '../client/client-list.ts'
 import type { ConnectionManager } from '../client/connection-manager.ts'
+import type { Evictions } from '../client/evictions.ts'
 import type { Outcomes } from '../client/outcomes.ts'
+import type { PinBudget } from '../client/pin-budget.ts'
+import { noPins, reasonOfSession } from '../client/pin-reason.ts'
 import type { Proxy } from '../client/proxy.ts'
 import type { Config } from '../config.ts'
 import { type DiscoveryStatus, noLists, noWatchRestarts } from '../discovery/discovery-status.ts'
@@ -20,13 +22,12 @@ export interface Observed {
   readonly router: Router
   readonly hold: Hold
   readonly outcomes: Outcomes
+  readonly evictions: Evictions
+  readonly pins: PinBudget
+  readonly clients: ReadonlyMap<number, Proxy>
   /** undefined where the servers are those of RUSTEZE_BACKENDS. */
   readonly service: { readonly status: DiscoveryStatus } | undefined
 }
-
-/** Why clients have a connection of their own; whatever else ties one to its connection is `other`. */
-export const PIN_REASONS = ['transaction', 'subscription', 'blocking', 'tracking', 'monitor', 'other'] as const
-export type PinReason = (typeof PIN_REASONS)[number]
 
 export type Status = ReturnType<typeof statusOf>
 
@@ -34,7 +35,8 @@ export type Status = ReturnType<typeof statusOf>
  * What can be told at this moment; never a key, a value or a secret. Times are in ms since 1970, durations in ms, counts since
  * the start.
  */
-export function statusOf({ config, runtime, health, manager, router, hold, outcomes, service }: Observed) {
+export function statusOf(observed: Observed) {
+  const { config, runtime, health, manager, router, hold, outcomes, evictions, pins, clients, service } = observed
   const { startup, readiness } = health
   const { oldestSince } = hold
   return {
@@ -46,16 +48,18 @@ export function statusOf({ config, runtime, health, manager, router, hold, outco
       readiness: readiness.reason,
     },
     clients: {
-      connected: manager.clients.size,
+      connected: clients.size,
       limit: config.maxClients,
       accepted: manager.accepted,
       turnedAway: manager.turnedAway,
       receivedBytes: manager.receivedBytes,
       sentBytes: manager.sentBytes,
       unreadBytes: manager.unreadBytes,
-      pinned: pinnedByReason(manager.clients.values()),
+      evicted: { ...evictions },
     },
-    shards: router.shards.map(({ status, connections }) => ({ ...status, connections })),
+    /** Connections that clients have of their own: now by what needs them, and so far by what they were taken for. */
+    pins: pinsOf({ pins, clients }),
+    shards: router.shards.map(({ status, connections, evictedPools }) => ({ ...status, connections, evictedPools })),
     hold: {
       commands: hold.commands,
       bytes: hold.bytes,
@@ -63,7 +67,12 @@ export function statusOf({ config, runtime, health, manager, router, hold, outco
     },
     retries: { ...outcomes.retries },
     /** By the name of the command. */
-    uncertain: Object.fromEntries(outcomes.uncertain),
+    uncertain: outcomes.uncertain,
+    /** Those that were used, by name. */
+    commands: Object.fromEntries(outcomes.counts.used.map(([name, counts]) => [name, { ...counts }])),
+    /** Of commands that a server answered, without those that wait for other clients. */
+    latency: outcomes.latency,
+    slowLog: { count: outcomes.slowLog.count, entries: outcomes.slowLog.entries },
     discovery: service?.status ?? settingsAsDiscovery(config),
   }
 }
@@ -81,21 +90,16 @@ function settingsAsDiscovery({ backends }: Config): DiscoveryStatus {
   }
 }
 
-function pinnedByReason(clients: Iterable<Proxy>): Record<PinReason, number> {
-  const counts: Record<PinReason, number> = {
-    transaction: 0,
-    subscription: 0,
-    blocking: 0,
-    tracking: 0,
-    monitor: 0,
-    other: 0,
+function pinsOf({ pins, clients }: Pick<Observed, 'pins' | 'clients'>) {
+  const now = noPins()
+  const heldMs = { ...pins.heldMs }
+  let waiters = 0
+  for (const { lane, session } of clients.values()) {
+    if (lane.lease.isAwaited) waiters++
+    if (lane.pin === null) continue
+    const { reason, ms } = lane.lease.taken
+    now[reasonOfSession(session) ?? reason]++
+    heldMs[reason] += ms
   }
-  for (const proxy of clients) if (proxy.lane.pin !== null) counts[pinReasonOf(proxy)]++
-  return counts
-}
-
-function pinReasonOf(proxy: Proxy): PinReason {
-  const { pinReason } = proxy.session
-  if (pinReason === '') return isBlocked(proxy) ? 'blocking' : 'other'
-  return PIN_REASONS.find((reason) => reason === pinReason) ?? 'other'
+  return { now, lent: { ...pins.lent }, heldMs, waiters, refused: pins.refused }
 }

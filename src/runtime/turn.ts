@@ -6,6 +6,8 @@ export interface Flushable {
 }
 
 export class Turn {
+  /** When the event under way began, in the runtime's ms: what happens in it needs no clock of its own. */
+  now: number
   readonly #runtime: Runtime
   #late: Flushable[] = []
   #soon: Flushable[] = []
@@ -20,6 +22,13 @@ export class Turn {
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime
+    this.now = runtime.now()
+  }
+
+  /** An event begins. @returns its time. */
+  begin(): number {
+    this.now = this.#runtime.now()
+    return this.now
   }
 
   /** Flushes when everything that arrived in this turn was handled: requests of many clients become one write to the backend. */

@@ -78,13 +78,14 @@ describe('a proxy that serves', () => {
     const status = await waitUntil(
       async () => {
         const status = await statusOf(adminPort)
-        return status.clients.pinned.blocking === 1 && status.clients.connected === 4 ? status : undefined
+        return status.pins.now.blocking === 1 && status.clients.connected === 4 ? status : undefined
       },
       { what: 'all of it shows' },
     )
     expect(status).toMatchObject({
       health: { isStarted: true, isReady: true },
-      clients: { accepted: 5, turnedAway: 0, pinned: { transaction: 1, subscription: 1, blocking: 1, other: 0 } },
+      clients: { accepted: 5, turnedAway: 0 },
+      pins: { now: { transaction: 1, subscription: 1, blocking: 1, other: 0 }, waiters: 0, refused: 0 },
       shards: [
         {
           state: 'serving',
@@ -137,13 +138,16 @@ describe('a proxy that serves', () => {
       const isOpenMetrics = accept === openMetrics
       expect([status, type]).toEqual([200, isOpenMetrics ? openMetrics : 'text/plain; version=0.0.4; charset=utf-8'])
       const families = parseExposition(body, isOpenMetrics)
-      for (const { name, kind, label } of definitions) {
+      for (const { name, kind, labels = [] } of definitions) {
         const family = families.get(isOpenMetrics ? name.replace(/_total$/, '') : name)
         expect(family?.type, name).toBe(kind)
-        const form = label === undefined ? name : `${name}{${label}="[A-Za-z0-9 .]+"}`
+        const pairs = labels.map((label) => `${label}="[A-Za-z0-9 .:|_]+"`)
+        const ofHistogram = `${name}(_sum|_count|_bucket\\{le="(\\d+\\.\\d+|\\+Inf)"\\})`
+        const form = kind === 'histogram' ? ofHistogram : labels.length === 0 ? name : `${name}\\{${pairs}\\}`
         for (const series of family!.samples.keys()) expect(series).toMatch(new RegExp(`^${form}$`))
-        expect(family!.samples.size, name).toBeGreaterThan(0)
-        expect(family!.samples.size, name).toBeLessThanOrEqual(label === undefined ? 1 : 10)
+        // There is one server, and no replica.
+        if (!name.includes('_replica_')) expect(family!.samples.size, name).toBeGreaterThan(0)
+        expect(family!.samples.size, name).toBeLessThanOrEqual(kind === 'histogram' ? 19 : labels.length === 0 ? 1 : 10)
       }
       expect(families.size).toBe(definitions.length)
       const value = (name: string) => families.get(name)!.samples.get(name)

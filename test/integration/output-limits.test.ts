@@ -92,6 +92,7 @@ describeOnEachServer('RUSTEZE_OUTPUT_HARD', (kind) => {
     }
     expect(receivers).toBe(1)
     await stage.proxy.logs(/RUSTEZE_OUTPUT_HARD/)
+    expect(stage.proxy.app.status().clients.evicted.output).toBeGreaterThan(0)
     subscriber.socket.resume()
     await subscriber.readUntilClose()
     expect(await publisher.ask('PING')).toBe('+PONG\r\n')

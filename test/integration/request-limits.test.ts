@@ -123,6 +123,7 @@ describeOnEachServer('RUSTEZE_MEMORY', (kind) => {
       await faithful.readReply()
     }
     await stage.proxy.logs(/RUSTEZE_MEMORY/)
+    expect(stage.proxy.app.status().clients.evicted).toEqual({ memory: 1, output: 0, idle: 0 })
     slow.socket.resume()
     await slow.readUntilClose()
     expect(await publisher.ask('PUBLISH', 'news', 'end')).toBe(':1\r\n')

@@ -6,6 +6,7 @@ import { Hold } from '../../src/backend/hold.ts'
 import type { Request } from '../../src/backend/request.ts'
 import { Shard } from '../../src/backend/shard.ts'
 import { ConnectionManager } from '../../src/client/connection-manager.ts'
+import { noEvictions } from '../../src/client/evictions.ts'
 import { Memory } from '../../src/client/memory.ts'
 import { Outcomes } from '../../src/client/outcomes.ts'
 import { PinBudget } from '../../src/client/pin-budget.ts'
@@ -51,7 +52,8 @@ async function startTwoShards(ports: readonly [number, number]) {
     commands: new CommandTable(builtInEntries(), kindsWithout(config.deny)),
     needsPassword: false,
     memory: new Memory(0, clients, turn),
-    outcomes: new Outcomes(),
+    outcomes: new Outcomes(runtime, turn, config.slowMs),
+    evictions: noEvictions(),
   }
   const manager = new ConnectionManager(services, clients)
   for (const [index, port] of ports.entries())

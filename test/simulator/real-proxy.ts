@@ -2,6 +2,7 @@
 import { startApp } from '../../src/app.ts'
 import { parseConfig } from '../../src/config.ts'
 import type { Log } from '../../src/operations/log.ts'
+import type { Status } from '../../src/operations/status.ts'
 import type { ProxyPlace, SimulatedProxy, StartProxy } from './proxy-place.ts'
 
 /** What the proxy logs, with the address as `backend`, when it takes a server for the primary. */
@@ -41,7 +42,24 @@ export async function startRealProxy(place: ProxyPlace): Promise<SimulatedProxy>
     ...(discoverPrimary && { discoverPrimary }),
   })
   await app.listening
-  return app
+  const drain = async () => {
+    await app.drain()
+    checkTimes(app.status())
+  }
+  return { ...app, drain }
+}
+
+/** Whatever happened, no command was with a server for longer than it took, or for less than no time. @throws where one was. */
+function checkTimes({ commands, latency }: Status): void {
+  for (const [name, { totalMs, backendMs }] of Object.entries(commands)) {
+    // Given in µs, and added up.
+    if (backendMs < -1 || backendMs > totalMs + 1) throw new Error(`${name}: ${backendMs} ms of ${totalMs} ms`)
+  }
+  const { total, backend } = latency
+  if (total.count !== backend.count) throw new Error(`${total.count} commands took time, ${backend.count} at a server`)
+  for (const [index, [boundMs, count]] of total.below.entries()) {
+    if (count > backend.below[index]![1]) throw new Error(`below ${boundMs} ms: ${count}, and less of it at a server`)
+  }
 }
 
 function tracingLog({ trace, accepted }: ProxyPlace): Log {

@@ -38,11 +38,17 @@ export function parseExposition(text: string, isOpenMetrics: boolean): Map<strin
       continue
     }
     const [, series = '', name, value] = SAMPLE.exec(line) ?? []
-    const suffix = isOpenMetrics && open.type === 'counter' ? '_total' : ''
-    if (open.type === '' || name !== `${current}${suffix}`) throw new Error(`no sample of ${current}: ${line}`)
+    if (!suffixesOf(open.type, isOpenMetrics).some((suffix) => name === `${current}${suffix}`))
+      throw new Error(`no sample of ${current}: ${line}`)
     if (open.samples.has(series)) throw new Error(`${series} comes twice`)
     if (!Number.isFinite(Number(value))) throw new Error(`no number: ${line}`)
     open.samples.set(series, Number(value))
   }
   return families
+}
+
+function suffixesOf(type: string, isOpenMetrics: boolean): readonly string[] {
+  if (type === 'histogram') return ['_bucket', '_sum', '_count']
+  if (type === '') return []
+  return isOpenMetrics && type === 'counter' ? ['_total'] : ['']
 }

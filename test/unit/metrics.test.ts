@@ -19,13 +19,13 @@ describe.each(lists)('of %s', (_, definitions) => {
   })
 
   test.each(definitions.map((definition) => [definition.name, definition] as const))('%s', (name, definition) => {
-    const { kind, help, label } = definition
+    const { kind, help, labels = [] } = definition
     expect(name).toMatch(/^(rusteze|process|nodejs)_[a-z]+(_[a-z]+)*$/)
     expect(name).not.toMatch(wrongParts)
     expect(name.endsWith('_total')).toBe(kind === 'counter')
     // A unit stands at the end.
     expect(name).not.toMatch(/_(seconds|bytes)_(?!total$)/)
     expect(help).toMatch(/^[A-Z0-9].*\.$/)
-    if (label !== undefined) expect(label).toMatch(/^[a-z]+$/)
+    for (const label of labels) expect(label).toMatch(/^[a-z]+$/)
   })
 })

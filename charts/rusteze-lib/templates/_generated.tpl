@@ -55,6 +55,7 @@
 - deny
 - drain
 - drain-idle
+- slow
 - log-level
 - log-format
 - startup-wait

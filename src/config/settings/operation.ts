@@ -20,6 +20,10 @@ export const operationSettings = {
     sentence: 'After SIGTERM a client that has been silent for so long is closed.',
     reason: 'Longer than the pauses between the requests of a busy client.',
   }),
+  slowMs: setting('SLOW', duration(), '10ms', {
+    sentence: 'Commands that take as long are kept in the slow log, the last 128 of them; 0 = none.',
+    reason: 'Many times what a command takes inside a cluster, and the default of Redis’s own slow log.',
+  }),
   logLevel: setting('LOG_LEVEL', oneOf('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'), 'info', {
     sentence: 'The least important lines that are logged.',
     reason: 'Changes of state are logged at info; nothing is logged per command.',
