@@ -5,6 +5,7 @@ import { errorReply } from '../resp/reply.ts'
 import type { Lane } from './lane.ts'
 import { place } from './place.ts'
 import { refuse } from './refuse.ts'
+import { refusedSince } from './undecided.ts'
 
 /** Answers what has waited longer than RUSTEZE_HOLD. */
 export function giveUpOverdue(lane: Lane, now: number): void {
@@ -31,7 +32,7 @@ function isOverdue({ proxy, shard, reads }: Lane, request: Request, now: number)
   const { holdMs } = proxy.config
   if (reads?.awaiting === request) return now - request.arrivedAt >= holdMs
   if (shard.isServing && request.refusal === null) return false
-  const since = request.refusal === null ? Math.max(request.arrivedAt, shard.notServingSince) : request.arrivedAt
+  const since = request.refusal === null ? Math.max(request.arrivedAt, shard.notServingSince) : refusedSince(request)
   return now - since >= holdMs
 }
 

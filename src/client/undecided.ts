@@ -39,6 +39,7 @@ export class Undecided {
   /** The server refused it: it did not run. */
   addRefused(request: Request, reply: Buffer): void {
     request.refusal = reply
+    if (!firstRefusals.has(request)) firstRefusals.set(request, this.#lane.proxy.services.runtime.now())
     this.#isRefused = true
     this.#add(request, reply)
   }
@@ -165,6 +166,14 @@ export class Undecided {
     }
     for (let part = parts.shift(); part !== null; part = parts.shift()) this.#requests.push(part)
   }
+}
+
+/** Beside the requests, since few are ever refused; in the runtime's ms. */
+const firstRefusals = new WeakMap<Request, number>()
+
+/** When a request with a refusal began to wait for a server that takes it: a blocking one may have come long before. */
+export function refusedSince(request: Request): number {
+  return firstRefusals.get(request) ?? request.arrivedAt
 }
 
 /** To be asked while the reply is held. */

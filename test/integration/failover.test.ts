@@ -70,6 +70,20 @@ describe.each(availableServers())('failover (%s)', (kind) => {
     await cluster.says(next, /role:master/, 'INFO', 'replication')
   })
 
+  test('a planned failover costs no error to a pop that has waited for longer than the hold', async () => {
+    await cluster.begin(kind, 2, { RUSTEZE_HOLD: '3s' })
+    const [old] = cluster.servers
+    const blocked = await cluster.client()
+    blocked.send(['BLPOP', 'jobs', '0'])
+    await cluster.says(old!, /blocked_clients:1\r/, 'INFO', 'clients')
+    await new Promise((resolve) => setTimeout(resolve, 3200))
+    expect(await (await cluster.direct(old!)).ask('FAILOVER')).toBe(ok)
+    await cluster.proxy.logs(/"generation":2/, 15_000)
+    const last = await cluster.client()
+    expect(await last.ask('RPUSH', 'jobs', 'x')).toBe(':1\r\n')
+    expect((await blocked.readReply()).toString()).toBe('*2\r\n$4\r\njobs\r\n$1\r\nx\r\n')
+  })
+
   test('a primary that is killed: clients stay, and go on with the promoted one', async () => {
     await cluster.begin(kind, 3)
     const [old, next, other] = cluster.servers as [RedisServer, RedisServer, RedisServer]
