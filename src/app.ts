@@ -10,6 +10,7 @@ import { ConnectionManager } from './client/connection-manager.ts'
 import { noEvictions } from './client/evictions.ts'
 import { Memory } from './client/memory.ts'
 import { Outcomes } from './client/outcomes.ts'
+import { Pause } from './client/pause.ts'
 import { PinBudget } from './client/pin-budget.ts'
 import type { Proxy } from './client/proxy.ts'
 import type { Services } from './client/services.ts'
@@ -20,9 +21,11 @@ import type { ServiceName } from './config/service-name.ts'
 import type { Config } from './config.ts'
 import type { Pod } from './discovery/pod.ts'
 import { ServiceWatch } from './discovery/service-watch.ts'
+import { isLocalClient } from './operations/access.ts'
 import type { AdminServer } from './operations/admin-server.ts'
 import { Drain } from './operations/drain.ts'
 import { HealthLatches } from './operations/health.ts'
+import { infoText } from './operations/info.ts'
 import type { Log } from './operations/log.ts'
 import { memoryCeiling } from './operations/memory-ceiling.ts'
 import { type Status, statusOf } from './operations/status.ts'
@@ -37,6 +40,8 @@ export interface App {
   readonly listening: Promise<Address[]>
   /** The facts, as they are now. */
   status(): Status
+  /** Holds what may write, for maintenance. */
+  readonly pause: Pause
   /** The address of the admin server, undefined where it is off; rejects when it cannot be had. */
   readonly adminListening: Promise<TcpAddress | undefined>
   /** Serves until the clients are done or the deadline comes, then ends everything. */
@@ -86,16 +91,12 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod,
   const shard = new Shard(context, (connection, hello) => table.connected(connection, hello))
   const hold = new Hold(runtime, turn, config)
   const clients = new Map<number, Proxy>()
+  const router = singleShardRouter(shard)
+  const pause = new Pause({ config, runtime, turn, log, router, clients })
   const ceiling = memoryCeiling(config.memoryLimitBytes, process.constrainedMemory(), totalmem())
   const services: Services = {
-    config,
-    runtime,
-    turn,
-    log,
-    hold,
+    ...{ config, runtime, turn, log, hold, pause, clients, router },
     memory: new Memory(ceiling, clients, turn),
-    clients,
-    router: singleShardRouter(shard),
     pins: new PinBudget(config.maxPins),
     scripts: new ScriptCache(),
     // Until there is a client.
@@ -105,6 +106,8 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod,
     needsPassword: config.clientPasswordFile !== undefined,
     outcomes,
     evictions: noEvictions(),
+    info: (sections) => infoText(status(), sections),
+    isLocal: isLocalClient,
   }
   const manager = new ConnectionManager(services, clients, () => table.want())
   const tending = runtime.every(TEND_MS, () => shard.tend(runtime.now()))
@@ -154,7 +157,7 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod,
   async function startAdmin(address: TcpAddress): Promise<AdminServer<Status>> {
     const { AdminServer } = await import('./operations/admin-server.ts')
     const metrics = async () => (await import('./operations/metrics.ts')).definitions
-    const source = { health, status, metrics, quit: config.isQuitAllowed ? quit : undefined }
+    const source = { health, status, metrics, pause, quit: config.isQuitAllowed ? quit : undefined }
     return AdminServer.start(address, source, log)
   }
 
@@ -164,8 +167,10 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod,
     listening,
     adminListening: Promise.resolve(admin).then((running) => running?.address),
     status,
+    pause,
     drain() {
       health.draining()
+      pause.close()
       drained ??= new Promise((resolve) => {
         draining = new Drain(runtime, config, manager, (clientsLeft) => {
           if (clientsLeft > 0) log.warn({ clients: clientsLeft }, 'clients were still connected at the deadline')

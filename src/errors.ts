@@ -46,6 +46,21 @@ export function denied(command: string): string {
   return `ERR rusteze: '${command}' is refused; RUSTEZE_DENY lists what is`
 }
 
+export const NO_PAUSE_AT_STOP = 'ERR rusteze: it stops, and nothing is paused any more'
+
+export function wrongPause(maxMs: number): string {
+  return `ERR rusteze: a pause takes a whole number of milliseconds from 1 to ${maxMs}; see RUSTEZE_PAUSE`
+}
+
+export const PROXY_NOT_LOCAL =
+  'NOPERM rusteze: only clients on the same machine may pause and resume; connect to its loopback address or unix socket'
+
+export const PROXY_IN_TRANSACTION =
+  'ERR rusteze: PROXY is no command of the server, so a transaction cannot hold it; the transaction is aborted'
+
+export const PROXY_WHILE_SUBSCRIBED =
+  "ERR Can't execute 'proxy': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
+
 export function protocolError(what: string): string {
   return `ERR Protocol error: ${what}`
 }

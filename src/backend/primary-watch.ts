@@ -22,6 +22,8 @@ export interface Verdict {
   /** '' where there is but one server to choose. */
   readonly reason: string
   readonly isDataMissing: boolean
+  /** When the primary was asked, in the runtime's ms. */
+  readonly askedAt: number
   /** What the servers said, by address; undefined where there is but one. */
   readonly servers: Readonly<Record<string, string>> | undefined
   /** The primary before this one answers, and says that it is none any more. */
@@ -249,6 +251,7 @@ export class PrimaryWatch {
       isAuthenticationRequired: server.report!.result === HandshakeResult.Unauthenticated,
       reason,
       isDataMissing,
+      askedAt: server.probedAt,
       servers: this.#servers.length > 1 ? this.#sayings : undefined,
       isFormerDemoted,
       isFormerGone: former === null,

@@ -1,10 +1,11 @@
 // The replicas of a shard that may be read from, and the choice among them: fresh, near, and the less busy one of two.
 import type { Protocol } from '../resp/reply.ts'
+import type { Address } from '../runtime/runtime.ts'
 import { Freshness } from '../topology/freshness.ts'
 import type { BackendConnection } from './backend-connection.ts'
 import type { BackendContext } from './backend-context.ts'
 import { HandshakeResult, type Identity } from './handshake.ts'
-import type { PoolConnections, SharedWaiter } from './pool.ts'
+import type { Pool, PoolConnections, SharedWaiter } from './pool.ts'
 import { sumOf } from './pools.ts'
 import { Replica } from './replica.ts'
 import type { ReplicaStatus } from './shard-status.ts'
@@ -30,6 +31,12 @@ export class Replicas {
   /** Of all replicas together. */
   get connections(): PoolConnections {
     return sumOf([...this.#replicas.values()].map(({ pools }) => pools.connections))
+  }
+
+  get allPools(): { readonly address: Address; readonly pool: Pool }[] {
+    return [...this.#replicas.values()].flatMap(({ address, pools }) =>
+      [...pools.all()].map((pool) => ({ address, pool })),
+    )
   }
 
   /** What is known of the servers has changed. @param primary the accepted one; null while there is none. */

@@ -30,17 +30,20 @@ export type ShardState = (typeof ShardState)[keyof typeof ShardState]
 
 /** A lane with requests that wait for this shard. */
 export interface ShardWaiter {
-  /** A verdict came: the shard serves. */
-  shardServes(): void
+  /** A verdict came: the shard serves. @param askedAt when the primary was asked, in the runtime's ms. */
+  shardServes(askedAt: number): void
 }
 
 export class Shard implements PoolHome {
-  /** Read on the hot path; true exactly in ShardState.Serving. */
+  /** True exactly in ShardState.Serving. */
   isServing = false
+  /** Read on the hot path: it serves, and nothing has to wait for the end of a pause. */
+  isOpen = false
   /** The server wants a password and the proxy has none: clients have to give theirs. */
   isAuthenticationRequired = false
   /** Counts the primaries accepted, restarts of the same one included. */
   generation = 0
+  #isPaused = false
   #state: ShardState = ShardState.Holding
   /** When the state began, in ms since 1970. */
   #since: number
@@ -159,6 +162,13 @@ export class Shard implements PoolHome {
     return this.#pools.open(identity, protocol, db)
   }
 
+  /** All pools, those to replicas included. */
+  get pools(): { readonly address: Address; readonly pool: Pool }[] {
+    const address = this.#address
+    const own = address === null ? [] : [...this.#pools.all()].map((pool) => ({ address, pool }))
+    return [...own, ...(this.replicas?.allPools ?? [])]
+  }
+
   /** See {@link Pools.existing}. */
   existingPool(identity: Identity, protocol: Protocol, db: number): Pool | undefined {
     return this.#pools.existing(identity, protocol, db)
@@ -189,6 +199,12 @@ export class Shard implements PoolHome {
     this.#watch.doubt()
   }
 
+  /** Closes or opens the fast path: whoever asks for the pause judges what waits. */
+  pause(isPaused: boolean): void {
+    this.#isPaused = isPaused
+    this.isOpen = this.isServing && !isPaused
+  }
+
   /** To be called now and then: idle connections are kept alive or closed. */
   tend(now: number): void {
     for (const pool of this.#pools.all()) pool.tend(now)
@@ -204,7 +220,7 @@ export class Shard implements PoolHome {
     if (!this.isServing) this.#serve(verdict)
     const waiters = [...this.#waiters]
     this.#waiters.clear()
-    for (const waiter of waiters) waiter.shardServes()
+    for (const waiter of waiters) waiter.shardServes(verdict.askedAt)
   }
 
   /** From here on no connection to the former primary carries anything new. */
@@ -238,6 +254,7 @@ export class Shard implements PoolHome {
     this.#history.serves()
     this.#enter(ShardState.Serving)
     this.isServing = true
+    this.isOpen = !this.#isPaused
     for (const pool of this.#pools.all()) pool.shardServes()
   }
 
@@ -264,6 +281,7 @@ export class Shard implements PoolHome {
       this.#history.stopped()
     }
     this.isServing = false
+    this.isOpen = false
     this.#enter(state)
   }
 

@@ -38,6 +38,8 @@ export class Watched implements Node {
   replication: Replication | null = null
   /** In the runtime's ms, as all times here. */
   reportedAt = 0
+  /** When it was asked last of what it has answered. */
+  probedAt = 0
   /** When it was asked for `replication`. */
   askedAt = 0
   /** It has not answered for RUSTEZE_REPLY_TIMEOUT. */
@@ -64,6 +66,7 @@ export class Watched implements Node {
       judged: (report, replication, askedAt) => {
         this.report = report
         this.isLate = false
+        this.probedAt = askedAt
         if (replication !== null) {
           this.replication = replication
           this.askedAt = askedAt

@@ -1,10 +1,12 @@
 // Lets in clients that know the proxy's own password, where one is set. The backend's passwords are none of its business.
+import { OWN_IDENTITY } from '../backend/handshake.ts'
 import type { Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
 import { errorReply, OK } from '../resp/reply.ts'
 import { encodeRequest } from '../resp/request.ts'
 import { isSameSecret } from '../runtime/digest.ts'
+import type { Lane } from './lane.ts'
 import { parseHello } from './place-session.ts'
 import type { Proxy } from './proxy.ts'
 
@@ -37,6 +39,11 @@ export function admit(proxy: Proxy, request: Request): boolean {
     default:
       return refuse(proxy, request, errors.NO_AUTH)
   }
+}
+
+/** The server would answer -NOAUTH, and so must we. */
+export function isLoginNeeded({ shard, proxy }: Lane): boolean {
+  return shard.isAuthenticationRequired && proxy.session.identity.key === OWN_IDENTITY
 }
 
 const HELLO_NEEDS_AUTH =

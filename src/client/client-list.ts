@@ -73,6 +73,16 @@ export function isBlocked(proxy: Proxy): boolean {
   return kind === Kind.Blocking || kind === Kind.BlockingRead || kind === Kind.Wait
 }
 
+/** True while a blocking command of the client's waits for a primary, or for the end of a pause: later it would take what nobody gets. */
+export function isHeldBeforeBlocking({ lane }: Proxy): boolean {
+  if (lane.shard.isOpen) return false
+  for (let request = lane.queue.head; request !== null; request = request.next) {
+    const { kind } = request.command
+    if (kind === Kind.Blocking || kind === Kind.BlockingRead) return true
+  }
+  return false
+}
+
 /** The words of a client's type in CLIENT LIST TYPE and CLIENT KILL TYPE. */
 function typeOf(proxy: Proxy): string {
   return proxy.session.isSubscribed ? 'pubsub' : 'normal'

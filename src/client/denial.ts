@@ -3,6 +3,11 @@ import { Kind } from '../command/classify.ts'
 import type { Command } from '../command/table.ts'
 import { Arguments } from '../resp/request.ts'
 
+/** Commands whose subcommands may be refused one by one. */
+const containers: ReadonlySet<number> = new Set([
+  ...[Kind.PartlyDenied, Kind.Client, Kind.Script, Kind.Function, Kind.Proxy],
+])
+
 /** What RUSTEZE_DENY calls the request bytes[start, end) with this command; undefined when it is allowed. */
 export function deniedName(
   deny: readonly string[],
@@ -12,9 +17,7 @@ export function deniedName(
   end: number,
 ): string | undefined {
   if (kind === Kind.Denied) return name
-  const isContainer =
-    kind === Kind.PartlyDenied || kind === Kind.Client || kind === Kind.Script || kind === Kind.Function
-  if (!isContainer) return undefined
+  if (!containers.has(kind)) return undefined
   const full = `${name}|${new Arguments(bytes, start, end).word(1)}`
   return deny.includes(full) ? full : undefined
 }

@@ -28,12 +28,17 @@ export function giveUpAll(lane: Lane, error: Buffer): void {
   }
 }
 
-function isOverdue({ proxy, shard, reads }: Lane, request: Request, now: number): boolean {
-  const { holdMs } = proxy.config
-  if (reads?.awaiting === request) return now - request.arrivedAt >= holdMs
-  if (shard.isServing && request.refusal === null) return false
-  const since = request.refusal === null ? Math.max(request.arrivedAt, shard.notServingSince) : refusedSince(request)
-  return now - since >= holdMs
+function isOverdue(lane: Lane, request: Request, now: number): boolean {
+  const { proxy, shard, reads } = lane
+  const { config, services } = proxy
+  if (services.pause.isFor(lane, request)) return false
+  if (shard.isServing && request.refusal === null && reads?.awaiting !== request) return false
+  return now - Math.max(waitsSince(lane, request), services.pause.endedAt) >= config.holdMs
+}
+
+function waitsSince({ shard, reads }: Lane, request: Request): number {
+  if (reads?.awaiting === request) return request.arrivedAt
+  return request.refusal === null ? Math.max(request.arrivedAt, shard.notServingSince) : refusedSince(request)
 }
 
 function whatIsMissing({ proxy, reads }: Lane, request: Request): string {

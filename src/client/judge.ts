@@ -1,7 +1,7 @@
 // Judges a reply that may change the client's session, or may not be the last word: a refusal, a part of a block, a lost script.
 import { Phase, type Request } from '../backend/request.ts'
 import { Kind } from '../command/classify.ts'
-import { beginsWith, isNoScript, Refusal, refusalOf } from '../route/refusal.ts'
+import { beginsWith, isCalledBack, isNoScript, Refusal, refusalOf } from '../route/refusal.ts'
 import type { Lane } from './lane.ts'
 import { settle } from './settle.ts'
 
@@ -22,6 +22,13 @@ export function judge(lane: Lane, request: Request, bytes: Buffer, start: number
   if (refusal !== Refusal.None && !request.isStreamed) {
     undecided.addRefused(request, Buffer.from(bytes.subarray(start, end)))
     return
+  }
+  if (lane.calledBack === request) {
+    lane.calledBack = null
+    if (isCalledBack(bytes, start, end)) {
+      undecided.addCalledBack(request, Buffer.from(bytes.subarray(start, end)))
+      return
+    }
   }
   if (undecided.isOpen && isUnrun(lane, request, bytes, start, end)) {
     undecided.isEndHeld = endsTransaction(request)

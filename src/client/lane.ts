@@ -49,6 +49,8 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
   isGone = false
   /** The server refused the write that makes WAIT mean something here. */
   isFenceRefused = false
+  /** The blocking command that a pause has asked the server to give back. */
+  calledBack: Request | null = null
   /** The reply of which parts have come, and more will. */
   #longReply: LongReply | null = null
 
@@ -91,7 +93,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
       this.queue.head === null &&
       this.pin === null &&
       shared?.isReady &&
-      this.shard.isServing &&
+      this.shard.isOpen &&
       !this.undecided.isOpen &&
       this.reads === null
     ) {
@@ -103,7 +105,9 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
 
   /** Like {@link submit}, by way of the queue whatever the request is. */
   submitSlowly(request: Request): void {
-    this.queue.push(request, this.shard.isServing)
+    const { isOpen, isServing } = this.shard
+    const isPassing = isServing && this.queue.head === null && !this.proxy.services.pause.isFor(this, request)
+    this.queue.push(request, isOpen || isPassing)
     this.advance()
   }
 
@@ -195,6 +199,7 @@ export class Lane implements RequestOwner, SharedWaiter, ShardWaiter, Holder {
     this.reads?.leave()
     this.leaveShared()
     this.lease.leave()
+    this.proxy.services.pause.left(this)
   }
 
   replied(request: Request, bytes: Buffer, start: number, end: number): void {

@@ -20,6 +20,8 @@ export const RETRY_REASONS = [
   'connection lost',
   /** The server had lost the script, which was sent with it. */
   'script sent along',
+  /** It waited in a blocking command when a pause began. */
+  'called back by a pause',
 ] as const
 export type RetryReason = (typeof RETRY_REASONS)[number]
 
@@ -33,6 +35,7 @@ export class Outcomes {
     'behind a refusal': 0,
     'connection lost': 0,
     'script sent along': 0,
+    'called back by a pause': 0,
   }
   readonly counts = new CountsByName()
   readonly #total = new Latency()

@@ -172,7 +172,10 @@ export class PinLease implements PinWaiter, PinTaker {
   expire(now: number): void {
     const { proxy, shard, queue } = this.#lane
     const { pinWaitMs } = proxy.config
-    if (!this.#isAwaited || !shard.isServing || now - this.#awaitedSince <= pinWaitMs) return
+    const { pause } = proxy.services
+    // Whoever has one keeps it through a pause.
+    if (!this.#isAwaited || !shard.isServing || pause.holds !== undefined) return
+    if (now - Math.max(this.#awaitedSince, pause.endedAt) <= pinWaitMs) return
     if (!proxy.services.pins.isWaiting(this)) return
     this.stopWaiting()
     proxy.services.pins.refused++

@@ -1,9 +1,9 @@
 // Decides where the next request of a client goes: a shared connection, one of its own, or an answer of ours.
-import { OWN_IDENTITY } from '../backend/handshake.ts'
 import type { Request } from '../backend/request.ts'
 import { hasBlockOption, Kind } from '../command/classify.ts'
 import * as errors from '../errors.ts'
 import { errorReply, nullArrayReply, OK, PONG } from '../resp/reply.ts'
+import { isLoginNeeded } from './admission.ts'
 import { placeClientCommand } from './client-command.ts'
 import { deniedName } from './denial.ts'
 import type { Lane } from './lane.ts'
@@ -11,6 +11,7 @@ import { placeControl } from './place-control.ts'
 import { isPlainReset, placeAuth, placeHello, placeReset, placeSelect } from './place-session.ts'
 import { placeMonitor, placeSubscribe } from './place-subscribe.ts'
 import { placeWait } from './place-wait.ts'
+import { placeProxyCommand } from './proxy-command.ts'
 import { goRaw } from './raw-mode.ts'
 import { HOLD_FULL_REFUSAL, refuse } from './refuse.ts'
 
@@ -34,6 +35,7 @@ export function place(lane: Lane, request: Request): boolean {
     if (transaction !== null) transaction.isAborted = true
     return answered(lane, request, errorReply(errors.denied(refused)))
   }
+  if (lane.proxy.services.pause.holdsBack(lane, request)) return false
   if (request.isStreamed) return placeStreamed(lane, request)
   if (request.block !== null) return lane.placeShared(request)
   return lane.pin === null ? placeFree(lane, request) : placeOnPin(lane, request)
@@ -82,6 +84,9 @@ function placeOnPin(lane: Lane, request: Request): boolean {
   switch (kind) {
     case Kind.Exec:
       return placeExec(lane, request)
+    case Kind.Proxy:
+      // Whether it stands in a transaction shows once the MULTI before it is answered.
+      return lane.inFlight === 0 && placeProxyCommand(lane, request)
     case Kind.Select:
     case Kind.Auth:
     case Kind.Hello:
@@ -139,6 +144,8 @@ function placeSpecial(lane: Lane, request: Request): boolean {
       return placeClientCommand(lane, request)
     case Kind.Wait:
       return placeWait(lane, request)
+    case Kind.Proxy:
+      return placeProxyCommand(lane, request)
     default:
       return placeControl(lane, request)
   }
@@ -196,11 +203,6 @@ function answered(lane: Lane, request: Request, reply: Buffer): boolean {
 /** `PING` without a text, as an array of one word: `*1`, the name's length, the name. */
 function isPlainPing(request: Request): boolean {
   return request.bytes[request.start + 1] === 49 && request.bytes[request.start + 2] === 13
-}
-
-/** The server would answer -NOAUTH, and so must we. */
-function isLoginNeeded(lane: Lane): boolean {
-  return lane.shard.isAuthenticationRequired && lane.proxy.session.identity.key === OWN_IDENTITY
 }
 
 function isBlockingRead(request: Request): boolean {

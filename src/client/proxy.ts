@@ -9,13 +9,13 @@ import { RequestFramer, Scan } from '../resp/request-framer.ts'
 import type { Stream, StreamHandler } from '../runtime/runtime.ts'
 import { admit } from './admission.ts'
 import { endsBrowser, protocolError } from './bad-input.ts'
-import { isBlocked } from './client-list.ts'
+import { isBlocked, isHeldBeforeBlocking } from './client-list.ts'
 import { Ending } from './ending.ts'
 import { InputBuffer } from './input-buffer.ts'
 import { Lane } from './lane.ts'
 import { ClientMemory } from './memory.ts'
 import { Output } from './output.ts'
-import { passRaw } from './raw-mode.ts'
+import { hasRawRoom, passRaw } from './raw-mode.ts'
 import { ReplyQueue } from './reply-queue.ts'
 import type { Services } from './services.ts'
 import { ReplyMode, Session, silence } from './session.ts'
@@ -105,7 +105,7 @@ export class Proxy implements StreamHandler {
     this.ending.hasEnded = true
     // Redis closes a client that waits in a blocking command or listens; every other one still gets what it asked for.
     const isListening = this.#lane.isRaw || this.session.isSubscribed
-    if (isListening || isBlocked(this)) this.ending.abruptly()
+    if (isListening || isBlocked(this) || isHeldBeforeBlocking(this)) this.ending.abruptly()
     else this.ending.whenAnswered()
     this.services.turn.settle()
   }
@@ -167,7 +167,7 @@ export class Proxy implements StreamHandler {
     for (const lane of this.#lanes) {
       if (lane.queue.length >= config.holdClientCommands || lane.queue.bytes >= config.holdClientBytes) return false
     }
-    return (this.rawPin === null || this.rawPin.pendingBytes < config.outputSoftLimitBytes) && this.memory.hasRoom
+    return this.memory.hasRoom && hasRawRoom(this)
   }
 
   #stall(): void {

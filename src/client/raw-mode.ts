@@ -6,6 +6,7 @@ import * as errors from '../errors.ts'
 import { encodeRequest } from '../resp/request.ts'
 import { deniedName } from './denial.ts'
 import type { Lane } from './lane.ts'
+import type { Proxy } from './proxy.ts'
 
 const NO_BYTES: Buffer = Buffer.alloc(0)
 
@@ -28,6 +29,12 @@ export function goRaw(lane: Lane, request: Request, pin: BackendConnection): voi
   }
   pin.raw = (bytes) => proxy.push(bytes, 0, bytes.length)
   proxy.goRaw(pin)
+}
+
+/** False while its connection takes no more, or a pause holds what nobody here can judge. True for a client that is not raw. */
+export function hasRawRoom({ rawPin, config, services }: Proxy): boolean {
+  if (rawPin === null) return true
+  return rawPin.pendingBytes < config.outputSoftLimitBytes && services.pause.holds === undefined
 }
 
 /**

@@ -7,11 +7,12 @@ import type { Config } from '../config.ts'
 import type { Log } from '../operations/log.ts'
 import type { Router } from '../route/router.ts'
 import type { ScriptCache } from '../route/scripts.ts'
-import type { Runtime } from '../runtime/runtime.ts'
+import type { Runtime, Stream } from '../runtime/runtime.ts'
 import type { Turn } from '../runtime/turn.ts'
 import type { Evictions } from './evictions.ts'
 import type { Memory } from './memory.ts'
 import type { Outcomes } from './outcomes.ts'
+import type { Pause } from './pause.ts'
 import type { PinBudget } from './pin-budget.ts'
 import type { Proxy } from './proxy.ts'
 
@@ -23,6 +24,7 @@ export interface Services {
   readonly router: Router
   readonly hold: Hold
   readonly memory: Memory
+  readonly pause: Pause
   readonly pins: PinBudget
   readonly scripts: ScriptCache
   /** All clients by their CLIENT ID. */
@@ -35,4 +37,8 @@ export interface Services {
   readonly needsPassword: boolean
   readonly outcomes: Outcomes
   readonly evictions: Evictions
+  /** What PROXY INFO tells; no section = all of them. */
+  readonly info: (sections: readonly string[]) => string
+  /** True for a client on this machine: only such a one may change what happens to all others. */
+  readonly isLocal: (client: Pick<Stream, 'remoteAddress' | 'localAddress'>) => boolean
 }

@@ -21,6 +21,8 @@ export class Undecided {
   #requests = new RequestQueue()
   /** EVAL frames for EVALSHA requests whose script the server has lost; few clients ever have one. */
   #healed: Map<Request, Buffer> | null = null
+  /** The one that a pause called back. */
+  #calledBack: Request | null = null
   /** Something behind the first refusal has run: every reply will be delivered as it is. */
   haveOthersRun = false
   /** EXEC failed for a refusal, or DISCARD came behind one: the transaction is over only if that is delivered. */
@@ -48,6 +50,12 @@ export class Undecided {
   addHealed(request: Request, reply: Buffer, frame: Buffer): void {
     this.#healed ??= new Map()
     this.#healed.set(request, frame)
+    this.#add(request, reply)
+  }
+
+  /** A pause called it back: it did not run, and waits for the end of the pause. */
+  addCalledBack(request: Request, reply: Buffer): void {
+    this.#calledBack = request
     this.#add(request, reply)
   }
 
@@ -119,6 +127,7 @@ export class Undecided {
     this.isEndHeld = false
     this.#isRefused = false
     this.#healed = null
+    this.#calledBack = null
     this.#requests.clear()
     this.#block.clear()
   }
@@ -135,7 +144,8 @@ export class Undecided {
 
   #again(request: Request, queue: RequestQueue): void {
     const frame = this.#healed?.get(request)
-    this.#lane.proxy.services.outcomes.addRetry(retryReason(request, frame !== undefined))
+    const reason = request === this.#calledBack ? 'called back by a pause' : retryReason(request, frame !== undefined)
+    this.#lane.proxy.services.outcomes.addRetry(reason)
     this.#replies.unhold(request)
     request.phase = Phase.Queued
     if (frame !== undefined) {

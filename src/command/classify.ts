@@ -1,4 +1,5 @@
 // Sorts commands by what they need of the proxy: most nothing, some a connection of their own, some an answer of ours.
+import { OWN_COMMAND } from './own-command.ts'
 import type { Command } from './table.ts'
 
 /** Set once per command; 0 takes the fast path. */
@@ -41,6 +42,8 @@ export const Kind = {
   PartlyDenied: 27,
   /** Changes who is primary, so it must not wait for one. */
   Topology: 28,
+  /** About this proxy, and answered by it; a server that has such a command of its own gets it. */
+  Proxy: 29,
 } as const
 export type Kind = (typeof Kind)[keyof typeof Kind]
 
@@ -91,8 +94,13 @@ const kinds = new Map<string, Kind>([
   ['debug', Kind.Blocking],
 ])
 
+function isOwn({ name, known }: Pick<Command, 'name' | 'known'>): boolean {
+  return !known && name === OWN_COMMAND
+}
+
 /** The kind of a command by its name and the server's flags. */
 export function kindOf(command: Pick<Command, 'name' | 'known' | 'blocking'>): Kind {
+  if (isOwn(command)) return Kind.Proxy
   const kind = kinds.get(command.name)
   if (kind !== undefined) return kind
   if (!command.known) return Kind.Unknown

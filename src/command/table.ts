@@ -2,6 +2,7 @@
 import data from './built-in-commands.json' with { type: 'json' }
 import { CommandCounts } from './command-counts.ts'
 import { NameIndex } from './name-index.ts'
+import { OWN_COMMAND, ownEntries } from './own-command.ts'
 
 /** The server's words for what matters to a proxy, by the letter that stands for each in the built-in table. */
 export const FLAG_LETTERS = {
@@ -26,7 +27,7 @@ export interface CommandEntry {
 
 /** One command or subcommand. Made once per table and shared by all requests. */
 export interface Command {
-  /** False for the one object that stands for every name the table does not have. */
+  /** False for the one object that stands for every name the table does not have, and for the proxy's own command. */
   readonly known: boolean
   /** Lower case: 'get', 'xread', 'client', and 'client|setname' for a subcommand. */
   readonly name: string
@@ -92,7 +93,7 @@ const HARMLESS: ReadonlySet<string> = new Set(
  */
 const TRAPS: ReadonlySet<string> = new Set(['post', 'host:'])
 
-/** All commands of one server, found by name. Immutable; a server of another version has a table of its own. */
+/** All commands of one server and the proxy's own, found by name. Immutable; a server of another version has a table of its own. */
 export class CommandTable {
   /** Stands for every name the table does not have: nothing is assumed of it, and its replies prove nothing. */
   readonly unknown: Command
@@ -100,7 +101,9 @@ export class CommandTable {
   private readonly index: NameIndex<Command>
   private readonly subcommandIndexes = new Map<Command, NameIndex<Command>>()
 
-  constructor(entries: readonly CommandEntry[], kindOf: KindOf, countsOf: CountsOf = () => new CommandCounts()) {
+  constructor(serverEntries: readonly CommandEntry[], kindOf: KindOf, countsOf: CountsOf = () => new CommandCounts()) {
+    const isOwnTaken = serverEntries.some(({ name }) => name === OWN_COMMAND)
+    const entries = isOwnTaken ? serverEntries : [...serverEntries, ...ownEntries]
     this.unknown = makeCommand(UNKNOWN_ENTRY, false, undefined, kindOf, countsOf)
 
     const subcommands = new Map<string, Map<string, Command>>()
@@ -115,7 +118,7 @@ export class CommandTable {
     for (const entry of entries) {
       if (entry.name.includes('|')) continue
       const own = subcommands.get(entry.name)
-      const command = makeCommand(entry, true, own, kindOf, countsOf)
+      const command = makeCommand(entry, isOwnTaken || entry.name !== OWN_COMMAND, own, kindOf, countsOf)
       this.commands.set(entry.name, command)
       if (own !== undefined) this.subcommandIndexes.set(command, new NameIndex(own))
     }

@@ -11,6 +11,12 @@ export interface Asker {
   readonly hosts: readonly string[]
 }
 
+/** True for a client on this machine, by its addresses as Redis writes them. */
+export function isLocalClient(client: { readonly remoteAddress: string; readonly localAddress: string }): boolean {
+  const isLoopback = (address: string) => address.startsWith('/') || isLoopbackHost(hostOf(address))
+  return isLoopback(client.remoteAddress) && isLoopback(client.localAddress)
+}
+
 /** @returns why the asker may not see what is for this machine only; undefined when it may. */
 export function localRefusal({ remoteAddress = '', localAddress = '', hosts }: Asker): string | undefined {
   // Both ends: what a mesh's proxy takes in for the pod comes from 127.0.0.6, and goes to the address of the pod.

@@ -8,6 +8,7 @@ import { type Asker, changeRefusal, localRefusal } from './access.ts'
 import type { Definition, Exposition } from './exposition.ts'
 import type { Health } from './health.ts'
 import type { Log } from './log.ts'
+import { type Pausing, pauseRoutes } from './pause-routes.ts'
 
 /** Where its answers come from. */
 export interface AdminSource<Facts extends object> {
@@ -15,17 +16,19 @@ export interface AdminSource<Facts extends object> {
   readonly status: () => Facts
   /** What is read from the status; asked for with the first question: where nobody scrapes it takes no memory. */
   readonly metrics: () => Promise<readonly Definition<Facts>[]>
+  /** undefined where there is nothing to pause. */
+  readonly pause?: Pausing
   /** Ends the process as SIGTERM does; undefined where that is not allowed. */
   readonly quit: (() => void) | undefined
 }
 
-interface Answer {
+export interface Answer {
   readonly status: number
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
-interface Route {
+export interface Route {
   readonly method: 'GET' | 'POST'
   readonly path: string
   /** Whom it is answered: everybody who reaches the address, or programs on this machine. */
@@ -114,7 +117,7 @@ export class AdminServer<Facts extends object> {
   }
 
   #routes(): Route[] {
-    const { health, status } = this.#source
+    const { health, status, pause } = this.#source
     return [
       { method: 'GET', path: '/startup', to: 'all', answer: () => probe(health.startup) },
       { method: 'GET', path: '/livez', to: 'all', answer: () => probe({ isWell: true, reason: 'alive' }) },
@@ -122,6 +125,7 @@ export class AdminServer<Facts extends object> {
       { method: 'GET', path: '/metrics', to: 'all', answer: (request) => this.#metrics(request) },
       { method: 'GET', path: '/status', to: 'loopback', answer: () => json(status()) },
       { method: 'POST', path: '/quitquitquit', to: 'loopback', answer: () => this.#quit() },
+      ...(pause === undefined ? [] : pauseRoutes(pause)),
     ]
   }
 
@@ -195,7 +199,7 @@ function probe({ isWell, reason }: Health): Answer {
   return { status: isWell ? 200 : 503, body: reason }
 }
 
-function json(value: unknown): Answer {
+export function json(value: unknown): Answer {
   return { status: 200, body: JSON.stringify(value, null, 2), headers: { 'content-type': 'application/json' } }
 }
 

@@ -296,6 +296,12 @@ export const definitions: readonly Definition<Status>[] = [
     read: ({ hold }) => hold.oldestMs / 1000,
   },
   {
+    kind: 'gauge',
+    name: 'rusteze_paused',
+    help: '1 while PROXY PAUSE or POST /pause holds commands.',
+    read: ({ pause }) => Number(pause !== null),
+  },
+  {
     kind: 'counter',
     name: 'rusteze_uncertain_commands_total',
     help: 'Commands whose clients were told -UNCERTAIN: they may have been executed. By command: rusteze_commands_total.',

@@ -3,6 +3,7 @@ import type { Hold } from '../backend/hold.ts'
 import type { ConnectionManager } from '../client/connection-manager.ts'
 import type { Evictions } from '../client/evictions.ts'
 import type { Outcomes } from '../client/outcomes.ts'
+import type { Pause } from '../client/pause.ts'
 import type { PinBudget } from '../client/pin-budget.ts'
 import { noPins, reasonOfSession } from '../client/pin-reason.ts'
 import type { Proxy } from '../client/proxy.ts'
@@ -21,6 +22,7 @@ export interface Observed {
   readonly manager: ConnectionManager
   readonly router: Router
   readonly hold: Hold
+  readonly pause: Pause
   readonly outcomes: Outcomes
   readonly evictions: Evictions
   readonly pins: PinBudget
@@ -36,7 +38,8 @@ export type Status = ReturnType<typeof statusOf>
  * the start.
  */
 export function statusOf(observed: Observed) {
-  const { config, runtime, health, manager, router, hold, outcomes, evictions, pins, clients, service } = observed
+  const { config, runtime, health, manager, router, hold, pause, outcomes, evictions, pins, clients, service } =
+    observed
   const { startup, readiness } = health
   const { oldestSince } = hold
   return {
@@ -65,6 +68,8 @@ export function statusOf(observed: Observed) {
       bytes: hold.bytes,
       oldestMs: oldestSince === undefined ? 0 : runtime.now() - oldestSince,
     },
+    /** null while there is none. */
+    pause: pause.status,
     retries: { ...outcomes.retries },
     /** By the name of the command. */
     uncertain: outcomes.uncertain,

@@ -17,6 +17,15 @@ export function integerReply(value: number): Buffer {
   return Buffer.from(`:${value}\r\n`, 'latin1')
 }
 
+/** A line of text, as `+OK`. */
+export function statusReply(text: string): Buffer {
+  return Buffer.from(`+${text}\r\n`, 'latin1')
+}
+
+export function arrayReply(items: readonly Buffer[]): Buffer {
+  return Buffer.concat([Buffer.from(`*${items.length}\r\n`, 'latin1'), ...items])
+}
+
 /** A bulk string with one byte per character of `text`. */
 export function bulkReply(text: string): Buffer {
   return Buffer.from(`$${text.length}\r\n${text}\r\n`, 'latin1')

@@ -33,6 +33,7 @@ const texts = new Map<string, Refusal>([
   ...notNow.map((text) => [text, Refusal.NotNow] as const),
 ])
 const UNBLOCKED = 'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)'
+const CALLED_BACK = '-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n'
 const EXEC_ABORTED = 'EXECABORT Transaction discarded because of: '
 /** Longest of all texts above, with its prefix: longer errors are not even looked at. */
 const MAX_BYTES = 250
@@ -54,8 +55,13 @@ export function refusalOf(command: Command, bytes: Buffer, start: number, end: n
 }
 
 /** Commands on lists, sorted sets and streams have done nothing when they are unblocked; WAIT and WAITAOF never do anything. */
-function isUnblockable(command: Command): boolean {
+export function isUnblockable(command: Command): boolean {
   return /^(b|xread|wait)/.test(command.name)
+}
+
+/** True for the answer to a blocking command that CLIENT UNBLOCK … ERROR has ended. */
+export function isCalledBack(bytes: Buffer, start: number, end: number): boolean {
+  return end - start === CALLED_BACK.length && beginsWith(bytes, start, end, CALLED_BACK)
 }
 
 const NO_SCRIPT = '-NOSCRIPT '

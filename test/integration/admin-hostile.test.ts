@@ -1,7 +1,7 @@
 // What strangers send to the admin server: it answers what it has to, harms nobody, and keeps its doors open for probes.
 import { networkInterfaces } from 'node:os'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { AdminServer } from '../../src/operations/admin-server.ts'
+import { AdminServer, type AdminSource } from '../../src/operations/admin-server.ts'
 import { createLog } from '../../src/operations/log.ts'
 import { ask, openHttp, type RawHttp } from '../support/raw-http.ts'
 
@@ -13,15 +13,28 @@ const well = { isWell: true, reason: 'well' }
 const log = createLog('silent', 'json', { write: () => {} })
 const local = 'Host: localhost'
 let quits = 0
+let pauses = 0
+const pause: AdminSource<object>['pause'] = {
+  begin(_milliseconds, _holds, settled) {
+    pauses++
+    settled(0)
+    return undefined
+  },
+  end: () => {
+    pauses--
+  },
+}
 let isBroken = false
 let server: AdminServer<object>
 let port: number
 
 beforeEach(async () => {
   quits = 0
+  pauses = 0
   isBroken = false
   const source = {
     health: { startup: well, readiness: well },
+    pause,
     status: () => {
       if (isBroken) throw new Error('broken')
       return { version: 'secret-fact' } as object
@@ -44,16 +57,27 @@ describe('access', () => {
     expect(await ask(port, ['GET /status HTTP/1.1', 'Host: [::1]:9380'], '::1')).toContain('secret-fact')
     expect(await ask(port, ['POST /quitquitquit HTTP/1.1', local])).toMatch(/^HTTP\/1\.1 202 /)
     expect(quits).toBe(1)
+    expect(await ask(port, ['POST /pause HTTP/1.1', local])).toMatch(/^HTTP\/1\.1 200 /)
+    expect(pauses).toBe(1)
+    expect(await ask(port, ['POST /resume HTTP/1.1', local])).toMatch(/^HTTP\/1\.1 200 /)
+    expect(pauses).toBe(0)
   })
 
   test.skipIf(outside === undefined)('beyond loopback there are only probes and metrics', async () => {
     for (const path of ['/startup', '/livez', '/readyz']) {
       expect(await ask(port, [`GET ${path} HTTP/1.1`, 'Host: pod'], outside)).toMatch(/^HTTP\/1\.1 200 /)
     }
-    for (const head of ['GET /status', 'HEAD /status', 'POST /quitquitquit', 'GET http://localhost/status']) {
+    for (const head of [
+      'GET /status',
+      'HEAD /status',
+      'POST /quitquitquit',
+      'POST /pause',
+      'POST /resume',
+      'GET http://localhost/status',
+    ]) {
       expect(await ask(port, [`${head} HTTP/1.1`, local], outside)).toMatch(/^HTTP\/1\.1 403 /)
     }
-    expect(quits).toBe(0)
+    expect([quits, pauses]).toEqual([0, 0])
   })
 
   test.each([
@@ -63,8 +87,10 @@ describe('access', () => {
     ['a form of another site', [local, 'Sec-Fetch-Site: cross-site']],
     ['a sandboxed page', [local, 'Origin: null']],
   ])('%s changes nothing', async (_who, headers) => {
-    expect(await ask(port, ['POST /quitquitquit HTTP/1.1', ...headers])).toMatch(/^HTTP\/1\.1 40[03] /)
-    expect(quits).toBe(0)
+    for (const path of ['/quitquitquit', '/pause', '/resume']) {
+      expect(await ask(port, [`POST ${path} HTTP/1.1`, ...headers])).toMatch(/^HTTP\/1\.1 40[03] /)
+    }
+    expect([quits, pauses]).toEqual([0, 0])
   })
 
   test('without a host it is told nothing but probes', async () => {
@@ -90,6 +116,10 @@ describe('requests', () => {
     ['OPTIONS *', 404, ''],
     ['GET http://[', 404, ''],
     ['GET /livez?a=%zz&b', 200, ''],
+    ['GET /pause', 405, 'POST'],
+    ['POST /pause?millisecond=1', 400, ''],
+    ['POST /pause?holds=reads', 400, ''],
+    ['POST /pause?%zz&holds=all', 400, ''],
   ])('%s is answered with %i', async (line, status, allow) => {
     const answer = await ask(port, [`${line} HTTP/1.1`, local])
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
@@ -185,7 +215,13 @@ describe('connections', () => {
     await lingering.end
     server = await AdminServer.start(
       { host: '127.0.0.1', port: 0 },
-      { health: { startup: well, readiness: well }, status: () => ({}), metrics: async () => [], quit: undefined },
+      {
+        health: { startup: well, readiness: well },
+        status: () => ({}),
+        metrics: async () => [],
+        pause,
+        quit: undefined,
+      },
       log,
     )
   })

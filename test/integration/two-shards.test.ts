@@ -9,6 +9,7 @@ import { ConnectionManager } from '../../src/client/connection-manager.ts'
 import { noEvictions } from '../../src/client/evictions.ts'
 import { Memory } from '../../src/client/memory.ts'
 import { Outcomes } from '../../src/client/outcomes.ts'
+import { Pause } from '../../src/client/pause.ts'
 import { PinBudget } from '../../src/client/pin-budget.ts'
 import type { Proxy } from '../../src/client/proxy.ts'
 import { kindsWithout } from '../../src/command/classify.ts'
@@ -45,13 +46,16 @@ async function startTwoShards(ports: readonly [number, number]) {
   const router: Router = { shards, route: (request) => shards[isSecond(request) ? 1 : 0]! }
   const hold = new Hold(runtime, turn, config)
   const clients = new Map<number, Proxy>()
+  const pause = new Pause({ config, runtime, turn, log, router, clients })
   const services = {
-    ...{ config, runtime, turn, log, hold, clients, router, ownIdentity, clientPassword },
+    ...{ config, runtime, turn, log, hold, pause, clients, router, ownIdentity, clientPassword },
     pins: new PinBudget(0),
     scripts: new ScriptCache(),
     commands: new CommandTable(builtInEntries(), kindsWithout(config.deny)),
     needsPassword: false,
     memory: new Memory(0, clients, turn),
+    info: () => '',
+    isLocal: () => true,
     outcomes: new Outcomes(runtime, turn, config.slowMs),
     evictions: noEvictions(),
   }

@@ -1,10 +1,13 @@
 // What a fault is: it begins, gives back what ends it, and says whether clients may hear of it.
 import type { Cluster } from './cluster.ts'
+import type { SimulatedProxy } from './proxy-place.ts'
 import type { World } from './world.ts'
 
 /** What a fault may lay hands on. */
 export interface FaultWorld extends World {
   readonly cluster: Cluster
+  /** undefined where it knows no pauses. */
+  readonly pause: SimulatedProxy['pause']
 }
 
 export interface FaultKind {

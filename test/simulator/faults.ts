@@ -2,10 +2,11 @@
 import { DISCOVERY_FAULTS } from './discovery-faults.ts'
 import { FAILOVER_FAULTS } from './failover-faults.ts'
 import type { FaultKind, FaultWorld } from './fault-kind.ts'
+import { PAUSE_FAULTS } from './pause-faults.ts'
 import type { Random } from './random.ts'
 import { SERVER_FAULTS } from './server-faults.ts'
 
-export const FAULT_KINDS = { ...SERVER_FAULTS, ...FAILOVER_FAULTS, ...DISCOVERY_FAULTS }
+export const FAULT_KINDS = { ...SERVER_FAULTS, ...FAILOVER_FAULTS, ...DISCOVERY_FAULTS, ...PAUSE_FAULTS }
 
 /** The faults that a world with so many servers can have. */
 export function possibleFaults(servers: number, hasDiscovery: boolean): FaultName[] {

@@ -27,6 +27,15 @@ export class BlockedClients {
     for (const { connection } of this.#blocked.splice(0)) connection.unblock?.(encode.error(UNBLOCKED))
   }
 
+  /** CLIENT UNBLOCK … ERROR. @returns false when the connection with this number does not wait. */
+  giveBack(id: string): boolean {
+    const found = this.#blocked.find(({ connection }) => String(connection.id) === id)
+    if (found === undefined) return false
+    this.forget(found.connection)
+    found.connection.unblock?.(encode.error('UNBLOCKED client unblocked via CLIENT UNBLOCK'))
+    return true
+  }
+
   forget(connection: ModelConnection): void {
     this.#blocked = this.#blocked.filter((each) => each.connection !== connection)
   }

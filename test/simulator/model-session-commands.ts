@@ -100,6 +100,8 @@ function client(connection: ModelConnection, words: readonly string[]): string |
       return encode.ok
     case 'getname':
       return connection.name === '' ? encode.null(connection.protocol) : encode.bulk(connection.name)
+    case 'unblock':
+      return encode.integer(connection.server.blocked.giveBack(words[2]!) ? 1 : 0)
     case 'setinfo':
     case 'no-evict':
     case 'no-touch':

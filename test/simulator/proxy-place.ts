@@ -1,11 +1,13 @@
 // What a proxy is told of the simulated world in which it starts.
-import type { Discover } from '../../src/app.ts'
+import type { App, Discover } from '../../src/app.ts'
 import type { Runtime } from '../../src/runtime/runtime.ts'
 import type { Random } from './random.ts'
 
 /** The proxy under test, as far as a simulation must know it. */
 export interface SimulatedProxy {
   drain(): Promise<void>
+  /** PROXY PAUSE and RESUME; undefined where there is none. */
+  readonly pause?: Pick<App['pause'], 'begin' | 'end'>
 }
 
 export interface HostAndPort {

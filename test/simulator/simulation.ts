@@ -58,6 +58,7 @@ class Simulation {
   #longestReplyMs = 0
   /** How often the proxy has taken a server for the primary. */
   #switches = 0
+  #pause: SimulatedProxy['pause']
   #isEnding = false
   #isDraining = false
   #isDrained = false
@@ -149,6 +150,7 @@ class Simulation {
       accepted: (address) => this.#accepted(address),
     }
     const proxy = await this.#await('the start of the proxy', this.#options.startProxy(place), PATIENCE_MS)
+    this.#pause = proxy.pause
     let left = faults.length
     const areTwoAtOnce = faults.some((fault, index) => index > 0 && fault.atMs < endOf(faults[index - 1]!))
     scheduleFaults(
@@ -253,6 +255,9 @@ class Simulation {
       journal: cluster.journal,
       proxyAddress: PROXY,
       ledger: new Ledger(),
+      get pause() {
+        return simulation.#pause
+      },
       hasFaults: false,
       readsReplicas: false,
       longestThoughtMs: this.#isSmall ? SMALL_THINK_MS : THINK_MS,

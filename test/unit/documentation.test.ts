@@ -18,6 +18,7 @@ const examples: Record<string, unknown> = {
   noPin: 1000,
   execAborted: '<refusal>',
   denied: '<command>',
+  wrongPause: 30_000,
   protocolError: '<what>',
 }
 

@@ -46,6 +46,7 @@
 - hold-bytes
 - hold-client-commands
 - hold-client-bytes
+- pause
 - empty-primary-wait
 - read-from
 - replica-max-lag

@@ -23,6 +23,10 @@ export const failoverSettings = {
     sentence: 'A client with so many waiting bytes is not read from.',
     reason: 'A sixteenth of RUSTEZE_HOLD_BYTES, so that no client takes all of it.',
   }),
+  maxPauseMs: setting('PAUSE', duration({ minMs: 1 }), '30s', {
+    sentence: 'The longest pause that PROXY PAUSE and POST /pause may ask for.',
+    reason: 'Enough for a planned failover; who pauses and goes away stops the application no longer.',
+  }),
   emptyPrimaryWaitMs: setting('EMPTY_PRIMARY_WAIT', duration(), '10s', {
     sentence: 'How long an empty primary is not taken while another of RUSTEZE_BACKENDS holds data that it lacks.',
     reason: 'A primary that lost its disk comes back before its replica is promoted; Sentinel takes a few seconds.',
