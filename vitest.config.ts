@@ -15,7 +15,7 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'proxy', include: ['test/**/*.test.ts'], exclude: ['test/container/**'] },
+        test: { name: 'proxy', include: ['test/**/*.test.ts'], exclude: ['test/container/**', 'test/e2e/**'] },
       },
       {
         extends: true,
