@@ -7,7 +7,7 @@ import { definitions } from '../../src/operations/metrics.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
-const pages = ['operations', 'failover', 'errors'].map((name) => `docs/${name}.md`)
+const pages = ['operations', 'failover', 'errors', 'tuning', 'security', 'comparison'].map((name) => `docs/${name}.md`)
 /** Where a table quotes a bar, Markdown wants it escaped. */
 const errorPage = read('docs/errors.md').replaceAll('\\|', '|')
 
