@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { dirname, join } from 'node:path'
+import { buildPage } from './build-page.mjs'
 import { bundlePath, ensureDependencies, root } from './toolchain.mjs'
 
 await ensureDependencies()
@@ -95,6 +96,16 @@ const modulesOfNode = {
   },
 }
 
+/** The finished page in place of the module that would make it. @type {import('esbuild').Plugin} */
+const finishedPage = {
+  name: 'finished-page',
+  setup({ onLoad }) {
+    onLoad({ filter: /operations.live-page\.ts$/ }, async () => ({
+      contents: `export const livePage = ${JSON.stringify(await buildPage())}`,
+    }))
+  },
+}
+
 /** @type {import('esbuild').BuildOptions} */
 const common = {
   absWorkingDir: root,
@@ -132,7 +143,11 @@ const require = createRequireForBundle(import.meta.url)`,
     outfile: join(dirname(bundlePath), 'subcommands.mjs'),
     plugins: [versionOnly, filesAside, modulesOfNode],
   },
-  { entryPoints: ['src/main.ts'], outfile: bundlePath, plugins: [versionOnly, filesAside, modulesOfNode] },
+  {
+    entryPoints: ['src/main.ts'],
+    outfile: bundlePath,
+    plugins: [versionOnly, filesAside, finishedPage, modulesOfNode],
+  },
 ]
 for (const bundle of bundles) {
   // Packages that others would use if they were installed.

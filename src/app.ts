@@ -29,6 +29,7 @@ import { infoText } from './operations/info.ts'
 import type { Log } from './operations/log.ts'
 import { memoryCeiling } from './operations/memory-ceiling.ts'
 import { type Status, statusOf } from './operations/status.ts'
+import { Timeline } from './operations/timeline.ts'
 import { singleShardRouter } from './route/router.ts'
 import { ScriptCache } from './route/scripts.ts'
 import type { Address, Runtime } from './runtime/runtime.ts'
@@ -42,6 +43,8 @@ export interface App {
   status(): Status
   /** Holds what may write, for maintenance. */
   readonly pause: Pause
+  /** The one it was given; what is written here is in the timeline as well. */
+  readonly log: Log
   /** The address of the admin server, undefined where it is off; rejects when it cannot be had. */
   readonly adminListening: Promise<TcpAddress | undefined>
   /** Serves until the clients are done or the deadline comes, then ends everything. */
@@ -70,7 +73,9 @@ export interface AppOptions {
 /** How often connections to the backend are looked after, in ms. */
 const TEND_MS = 1000
 
-export function startApp({ config, runtime, log, discover, discoverPrimary, pod, quit }: AppOptions): App {
+export function startApp({ config, runtime, log: plainLog, discover, discoverPrimary, pod, quit }: AppOptions): App {
+  const timeline = new Timeline(plainLog, () => runtime.wallClock())
+  const { log } = timeline
   const turn = new Turn(runtime)
   const credentials = new Credentials(config, runtime, log)
   const context: BackendContext = {
@@ -156,9 +161,24 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod,
 
   async function startAdmin(address: TcpAddress): Promise<AdminServer<Status>> {
     const { AdminServer } = await import('./operations/admin-server.ts')
+    const { LiveEvents } = await import('./operations/live-events.ts')
+    const events = new LiveEvents({ ...services, timeline, status })
+    const page = async () => (await import('./operations/live-page.ts')).livePage
     const metrics = async () => (await import('./operations/metrics.ts')).definitions
-    const source = { health, status, metrics, pause, quit: config.isQuitAllowed ? quit : undefined }
-    return AdminServer.start(address, source, log)
+    const source = {
+      health,
+      status,
+      metrics,
+      pause,
+      live: { page, events },
+      quit: config.isQuitAllowed ? quit : undefined,
+    }
+    try {
+      return await AdminServer.start(address, source, log)
+    } catch (error) {
+      events.close()
+      throw error
+    }
   }
 
   let draining: Drain | undefined
@@ -168,6 +188,7 @@ export function startApp({ config, runtime, log, discover, discoverPrimary, pod,
     adminListening: Promise.resolve(admin).then((running) => running?.address),
     status,
     pause,
+    log,
     drain() {
       health.draining()
       pause.close()

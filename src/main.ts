@@ -42,7 +42,7 @@ async function main(): Promise<void> {
   for (const warning of warnings) log.warn({}, warning)
   const app = startApp({ config, runtime: nodeRuntime, log, quit: () => process.kill(process.pid, 'SIGTERM') })
   onStopSignal((signal) => {
-    log.info({ signal }, 'stopping: clients are served until they are done')
+    app.log.info({ signal }, 'stopping: clients are served until they are done')
     onStopSignal(() => app.hasten())
     app.drain().then(() => {
       log.info({}, 'stopped')

@@ -107,6 +107,11 @@ export class Shard implements PoolHome {
     return this.#state
   }
 
+  /** Times without a verified primary. */
+  get interruptions(): ShardStatus['interruptions'] {
+    return this.#history.interruptions
+  }
+
   /** The facts for metrics. */
   get status(): ShardStatus {
     const { primary, switches, interruptions } = this.#history
@@ -244,15 +249,15 @@ export class Shard implements PoolHome {
     const { reason, servers, isDataMissing } = verdict
     const { log, runtime } = this.#context
     const backend = addressText(this.address)
+    const seconds = Math.round(runtime.now() - this.notServingSince) / 1000
     if (this.state === ShardState.Holding) {
       this.generation++
       this.#history.switched(verdict, this.#switchReason)
       this.#switchReason = 'returned'
-      const seconds = Math.round(runtime.now() - this.notServingSince) / 1000
       const evidence = servers === undefined ? {} : { reason, servers }
       log.info({ backend, generation: this.generation, seconds, ...evidence }, 'primary verified, serving')
       if (isDataMissing) log.error({ backend, servers }, 'the primary is empty, while another server holds data')
-    } else log.info({ backend }, 'primary confirmed, serving again')
+    } else log.info({ backend, seconds }, 'primary confirmed, serving again')
     this.#history.serves()
     this.#enter(ShardState.Serving)
     this.isServing = true

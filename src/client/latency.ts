@@ -16,14 +16,13 @@ export class Latency {
 
   /** @param sumMs of all that was added: whoever adds it sums it up by command anyway. */
   status(sumMs: number): LatencyStatus {
-    return {
-      sumMs,
-      below: Array.from({ length: BOUNDS }, (_, bucket): [number, number] => [
-        2 ** bucket / FIRST_BOUNDS_PER_MS,
-        sum(this.#buckets.subarray(0, bucket + 1)),
-      ]),
-      count: sum(this.#buckets),
+    const below: [number, number][] = []
+    let count = 0
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      count += this.#buckets[bucket]!
+      if (bucket < BOUNDS) below.push([2 ** bucket / FIRST_BOUNDS_PER_MS, count])
     }
+    return { sumMs, below, count }
   }
 }
 
@@ -32,8 +31,4 @@ export interface LatencyStatus {
   readonly sumMs: number
   /** How many took less than so many ms, for each bound. */
   readonly below: readonly (readonly [boundMs: number, count: number])[]
-}
-
-function sum(counts: Float64Array): number {
-  return counts.reduce((total, count) => total + count, 0)
 }

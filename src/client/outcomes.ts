@@ -54,12 +54,7 @@ export class Outcomes {
 
   /** From the arrival of requests to their replies, and the part of it that they were with the server. */
   get latency(): { readonly total: LatencyStatus; readonly backend: LatencyStatus } {
-    let totalMs = 0
-    let backendMs = 0
-    for (const [, counts] of this.counts.used) {
-      totalMs += counts.totalMs
-      backendMs += counts.backendMs
-    }
+    const { totalMs, backendMs } = this.counts.totals
     return { total: this.#total.status(totalMs), backend: this.#backend.status(backendMs) }
   }
 

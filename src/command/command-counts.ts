@@ -46,6 +46,17 @@ export class CountsByName {
     return counts
   }
 
+  /** Of all names together. */
+  get totals(): Readonly<CommandCounts> {
+    const totals = new CommandCounts()
+    for (const counts of this.#counts.values()) {
+      for (const outcome of OUTCOMES) totals[outcome] += counts[outcome]
+      totals.totalMs += counts.totalMs
+      totals.backendMs += counts.backendMs
+    }
+    return totals
+  }
+
   /** Those of commands that were used. */
   get used(): [string, CommandCounts][] {
     return [...this.#counts].filter(([, counts]) => OUTCOMES.some((outcome) => counts[outcome] > 0))

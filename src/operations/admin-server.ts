@@ -7,6 +7,7 @@ import type { TcpAddress } from '../config/addresses.ts'
 import { type Asker, changeRefusal, localRefusal } from './access.ts'
 import type { Definition, Exposition } from './exposition.ts'
 import type { Health } from './health.ts'
+import { type LivePage, liveRoutes } from './live-routes.ts'
 import type { Log } from './log.ts'
 import { type Pausing, pauseRoutes } from './pause-routes.ts'
 
@@ -18,6 +19,8 @@ export interface AdminSource<Facts extends object> {
   readonly metrics: () => Promise<readonly Definition<Facts>[]>
   /** undefined where there is nothing to pause. */
   readonly pause?: Pausing
+  /** Left out where there is no live page. */
+  readonly live?: LivePage
   /** Ends the process as SIGTERM does; undefined where that is not allowed. */
   readonly quit: (() => void) | undefined
 }
@@ -26,6 +29,8 @@ export interface Answer {
   readonly status: number
   readonly body: string
   readonly headers?: Readonly<Record<string, string>>
+  /** Goes on with the answer once its head is sent; the body counts for nothing then. */
+  readonly stream?: (response: ServerResponse) => void
 }
 
 export interface Route {
@@ -33,6 +38,8 @@ export interface Route {
   readonly path: string
   /** Whom it is answered: everybody who reaches the address, or programs on this machine. */
   readonly to: 'all' | 'loopback'
+  /** There is not enough of it for the pages of other sites. */
+  readonly isScarce?: true
   readonly answer: (request: IncomingMessage) => Answer | Promise<Answer>
 }
 
@@ -111,13 +118,14 @@ export class AdminServer<Facts extends object> {
   /** Lets answers that are under way go out, and ends. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve))
+    this.#source.live?.events.close()
     const timer = setTimeout(() => this.#server.closeAllConnections(), LAST_ANSWERS_MS)
     await closed
     clearTimeout(timer)
   }
 
   #routes(): Route[] {
-    const { health, status, pause } = this.#source
+    const { health, status, pause, live } = this.#source
     return [
       { method: 'GET', path: '/startup', to: 'all', answer: () => probe(health.startup) },
       { method: 'GET', path: '/livez', to: 'all', answer: () => probe({ isWell: true, reason: 'alive' }) },
@@ -126,6 +134,7 @@ export class AdminServer<Facts extends object> {
       { method: 'GET', path: '/status', to: 'loopback', answer: () => json(status()) },
       { method: 'POST', path: '/quitquitquit', to: 'loopback', answer: () => this.#quit() },
       ...(pause === undefined ? [] : pauseRoutes(pause)),
+      ...(live === undefined ? [] : liveRoutes(live)),
     ]
   }
 
@@ -188,11 +197,14 @@ export class AdminServer<Facts extends object> {
   }
 }
 
-function refusalOf({ method, to }: Route, { headers, headersDistinct, socket }: IncomingMessage): string | undefined {
+function refusalOf(
+  { method, to, isScarce }: Route,
+  { headers, headersDistinct, socket }: IncomingMessage,
+): string | undefined {
   if (to === 'all') return undefined
   const { remoteAddress, localAddress } = socket
   const asker: Asker = { remoteAddress, localAddress, headers, hosts: headersDistinct.host ?? [] }
-  return localRefusal(asker) ?? (method === 'GET' ? undefined : changeRefusal(asker))
+  return localRefusal(asker) ?? (method === 'GET' && !isScarce ? undefined : changeRefusal(asker))
 }
 
 function probe({ isWell, reason }: Health): Answer {
@@ -203,7 +215,7 @@ export function json(value: unknown): Answer {
   return { status: 200, body: JSON.stringify(value, null, 2), headers: { 'content-type': 'application/json' } }
 }
 
-function send(request: IncomingMessage, response: ServerResponse, { status, body, headers }: Answer): void {
+function send(request: IncomingMessage, response: ServerResponse, { status, body, headers, stream }: Answer): void {
   const isText = headers?.['content-type'] === undefined
   // A body that was sent is not read: the connection ends with the answer.
   const { 'content-length': length = '0', 'transfer-encoding': encoding } = request.headers
@@ -211,10 +223,12 @@ function send(request: IncomingMessage, response: ServerResponse, { status, body
   const bytes = Buffer.from(isText ? `${body}\n` : body)
   response.writeHead(status, {
     'content-type': TEXT,
-    'content-length': bytes.length,
+    ...(stream === undefined && { 'content-length': bytes.length }),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    'cross-origin-resource-policy': 'same-origin',
     ...headers,
   })
-  response.end(bytes)
+  if (stream === undefined || request.method === 'HEAD') response.end(bytes)
+  else stream(response)
 }

@@ -1,6 +1,7 @@
 // The bundle runs alone: one file, copied away from the repository and its node_modules.
 
 import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -108,6 +109,28 @@ test('without kubeconfig.mjs beside it, it says where it can find Kubernetes', a
   try {
     await proxy.says(/kubeconfig\.mjs is not beside the program.* only in a pod/)
     expect(proxy.output()).toContain('DNS is used')
+  } finally {
+    await proxy.end()
+  }
+})
+
+test('the live page is in it, with a policy that allows its own script and style alone', async () => {
+  const port = await freePort()
+  const proxy = startProgram(process.execPath, [bundle], {
+    cwd: directory,
+    env: { RUSTEZE_LISTEN: '127.0.0.1:0', RUSTEZE_BACKENDS: '127.0.0.1:1', RUSTEZE_ADMIN: `127.0.0.1:${port}` },
+  })
+  try {
+    await proxy.says(/probes and metrics are answered/)
+    const response = await fetch(`http://127.0.0.1:${port}/`)
+    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8')
+    const policy = response.headers.get('content-security-policy')
+    const html = await response.text()
+    for (const name of ['script', 'style']) {
+      const [, text] = html.match(new RegExp(`<${name}>([\\s\\S]*)</${name}>`))!
+      expect(policy).toContain(`${name}-src 'sha256-${createHash('sha256').update(text!).digest('base64')}';`)
+    }
+    expect(html).not.toMatch(/ (src|href)="(?!data:)/)
   } finally {
     await proxy.end()
   }

@@ -14,6 +14,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   backend: ['resp', 'runtime', 'command', 'topology', 'config.ts', 'operations/log.ts'],
   route: ['resp', 'runtime', 'command', 'backend'],
   client: ['resp', 'runtime', 'command', 'backend', 'route', 'config.ts', 'errors.ts', 'operations/log.ts'],
+  // Types, and numbers that both sides have to know: it runs in a browser.
+  page: ['operations'],
   operations: [
     ...['runtime', 'backend', 'route', 'client', 'discovery/discovery-status.ts'],
     ...['config.ts', 'config/addresses.ts', 'version.ts'],
