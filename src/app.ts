@@ -1,6 +1,5 @@
 // Builds every part once, in order, and ends them in reverse; tests start the whole proxy through it.
 
-import { totalmem } from 'node:os'
 import type { BackendContext } from './backend/backend-context.ts'
 import { Credentials } from './backend/credentials.ts'
 import { Hold } from './backend/hold.ts'
@@ -27,7 +26,7 @@ import { Drain } from './operations/drain.ts'
 import { HealthLatches } from './operations/health.ts'
 import { infoText } from './operations/info.ts'
 import type { Log } from './operations/log.ts'
-import { memoryCeiling } from './operations/memory-ceiling.ts'
+import { containerMemory, memoryCeiling } from './operations/memory-ceiling.ts'
 import { type Status, statusOf } from './operations/status.ts'
 import { Timeline } from './operations/timeline.ts'
 import { singleShardRouter } from './route/router.ts'
@@ -98,7 +97,7 @@ export function startApp({ config, runtime, log: plainLog, discover, discoverPri
   const clients = new Map<number, Proxy>()
   const router = singleShardRouter(shard)
   const pause = new Pause({ config, runtime, turn, log, router, clients })
-  const ceiling = memoryCeiling(config.memoryLimitBytes, process.constrainedMemory(), totalmem())
+  const ceiling = memoryCeiling(config.memoryLimitBytes, containerMemory())
   const services: Services = {
     ...{ config, runtime, turn, log, hold, pause, clients, router },
     memory: new Memory(ceiling, clients, turn),

@@ -39,6 +39,12 @@ export class Replicas {
     )
   }
 
+  /** Those that may be read from now. */
+  get fresh(): Replica[] {
+    const now = this.#context.runtime.now()
+    return [...this.#replicas.values()].filter((replica) => replica.isFresh(now))
+  }
+
   /** What is known of the servers has changed. @param primary the accepted one; null while there is none. */
   update(primary: Watched | null, servers: readonly Watched[]): void {
     this.#sample(primary)
@@ -84,7 +90,7 @@ export class Replicas {
 
   /** A replica lacks only what this client has just written: the primary has it. */
   isBehindOnly(writtenAt: number): boolean {
-    const fresh = [...this.#replicas.values()].filter((replica) => replica.isFresh(this.#context.runtime.now()))
+    const { fresh } = this
     return fresh.length > 0 && fresh.every((replica) => replica.completeUntil <= writtenAt)
   }
 

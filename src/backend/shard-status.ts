@@ -33,6 +33,8 @@ export interface ShardStatus {
   /** How many servers say that they are masters. */
   readonly masters: number
   readonly servers: readonly ServerStatus[]
+  /** How many replicas may be read from now; undefined where reads go to the primary. */
+  readonly freshReplicas: number | undefined
   /** What Sentinels and labels say, in the order in which they are believed. */
   readonly hints: readonly { readonly source: string; readonly names: readonly string[] }[]
   /** What each Sentinel said last, by its address. */

@@ -120,6 +120,7 @@ export class Shard implements PoolHome {
       switches: { ...switches },
       masters: this.#watch.masters,
       servers: this.#watch.status((server) => this.replicas?.statusOf(server)),
+      freshReplicas: this.replicas?.fresh.length,
       hints: this.#watch.hints.map(({ source, names }) => ({ source, names: [...names] })),
       sentinels: this.#sentinels.sayings,
     }

@@ -1,4 +1,5 @@
 // How much may wait for clients in all: set by the operator, or a share of what the container may use.
+import { totalmem } from 'node:os'
 
 /** Share of the container's memory for buffered replies and requests; the rest is Node's own heap and code. */
 const SHARE = 0.7
@@ -6,13 +7,20 @@ const SHARE = 0.7
 const IDLE_BYTES = 56 * 1024 * 1024
 
 /**
+ * @param constrained what the cgroup allows, of either version, as Node reads it.
+ * @param total the machine's memory.
+ * @returns what the container may use, in bytes; undefined where that is no less than the machine has.
+ */
+export function containerMemory(constrained = process.constrainedMemory(), total = totalmem()): number | undefined {
+  return constrained > 0 && constrained < total ? constrained : undefined
+}
+
+/**
  * @param configuredBytes RUSTEZE_MEMORY; 0 = derive it.
- * @param constrainedBytes what the cgroup allows (process.constrainedMemory()).
- * @param totalBytes the machine's memory: a constraint that is not below it is none.
+ * @param allowedBytes see {@link containerMemory}.
  * @returns the ceiling in bytes; 0 = none.
  */
-export function memoryCeiling(configuredBytes: number, constrainedBytes: number, totalBytes: number): number {
+export function memoryCeiling(configuredBytes: number, allowedBytes: number | undefined): number {
   if (configuredBytes > 0) return configuredBytes
-  if (constrainedBytes <= 0 || constrainedBytes >= totalBytes) return 0
-  return Math.max(1024 * 1024, Math.floor(constrainedBytes * SHARE) - IDLE_BYTES)
+  return allowedBytes === undefined ? 0 : Math.max(1024 * 1024, Math.floor(allowedBytes * SHARE) - IDLE_BYTES)
 }

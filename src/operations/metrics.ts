@@ -215,6 +215,19 @@ export const definitions: readonly Definition<Status>[] = [
   },
   {
     kind: 'gauge',
+    name: 'rusteze_primary_data_missing',
+    help: '1 while the primary is one that was taken empty, though other servers held data.',
+    read: ({ shards }) => Number(shards.some(({ primary }) => primary?.isDataMissing)),
+  },
+  {
+    kind: 'gauge',
+    name: 'rusteze_fresh_replicas',
+    help: 'Replicas that may be read from; missing where reads go to the primary (RUSTEZE_READ_FROM).',
+    read: ({ shards }) =>
+      shards[0]?.freshReplicas === undefined ? undefined : sum(shards, (each) => each.freshReplicas!),
+  },
+  {
+    kind: 'gauge',
     name: 'rusteze_replica_lag_bytes',
     help: 'Writes that a replica of the primary lacks.',
     labels: ['server'],
@@ -288,6 +301,12 @@ export const definitions: readonly Definition<Status>[] = [
     name: 'rusteze_held_bytes',
     help: 'Bytes of the commands that wait.',
     read: ({ hold }) => hold.bytes,
+  },
+  {
+    kind: 'gauge',
+    name: 'rusteze_hold_ratio',
+    help: 'How full the hold is: at 1 commands are refused (RUSTEZE_HOLD_COMMANDS, RUSTEZE_HOLD_BYTES).',
+    read: ({ hold }) => hold.ratio,
   },
   {
     kind: 'gauge',

@@ -1,5 +1,7 @@
 // What can be told of any process: its version, its CPU time and its memory.
+
 import { version } from '../version.ts'
+import { containerMemory } from './memory-ceiling.ts'
 
 export type ProcessFacts = ReturnType<typeof processFacts>
 
@@ -16,6 +18,8 @@ export function processFacts() {
       busyMs: performance.eventLoopUtilization().active,
       residentBytes: memory.rss,
       bufferBytes: memory.arrayBuffers,
+      /** What the container may use; undefined where there is no limit. */
+      limitBytes: containerMemory(),
     },
   }
 }

@@ -39,6 +39,12 @@ export const processDefinitions: readonly Definition<ProcessFacts>[] = [
   },
   {
     kind: 'gauge',
+    name: 'rusteze_memory_limit_bytes',
+    help: 'Memory that the container may use; missing where there is no limit.',
+    read: ({ process }) => process.limitBytes,
+  },
+  {
+    kind: 'gauge',
     name: 'rusteze_buffer_bytes',
     help: 'Memory of buffers: what was read and is to be written, and in the proxy unread replies and commands that wait.',
     read: ({ process }) => process.bufferBytes,

@@ -66,6 +66,8 @@ export function statusOf(observed: Observed) {
     hold: {
       commands: hold.commands,
       bytes: hold.bytes,
+      /** Of what may wait: at 1 the next command is refused. */
+      ratio: Math.max(hold.commands / config.holdCommands, hold.bytes / config.holdBytes),
       oldestMs: oldestSince === undefined ? 0 : runtime.now() - oldestSince,
     },
     /** null while there is none. */

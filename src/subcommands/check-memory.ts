@@ -1,27 +1,23 @@
 // Does what the settings allow to wait fit into the memory of the container?
-import { totalmem } from 'node:os'
 import type { Config } from '../config.ts'
-import { memoryCeiling } from '../operations/memory-ceiling.ts'
+import { containerMemory, memoryCeiling } from '../operations/memory-ceiling.ts'
 import { ok, type Report, warning } from './finding.ts'
 
 const MIB = 1024 * 1024
 /** Resident size of an idle proxy that watches a Service, and of one at work: what npm run bench:memory measures, rounded up. */
 const LEAST_BYTES = 96 * MIB
 
-/** @param constrained what the cgroup allows, of either version, as Node reads it. @param total the machine's memory. In bytes. */
+/** @param allowed what the container may use, in bytes; undefined where there is no limit. */
 export function checkMemory(
   config: Pick<Config, 'memoryLimitBytes' | 'holdBytes' | 'outputHardLimitBytes'>,
   report: Report,
-  constrained = process.constrainedMemory(),
-  total = totalmem(),
+  allowed = containerMemory(),
 ): void {
   const check = 'memory'
   const { memoryLimitBytes, holdBytes, outputHardLimitBytes } = config
-  const isConstrained = constrained > 0 && constrained < total
-  const ceiling = memoryCeiling(memoryLimitBytes, constrained, total)
-  const limit = isConstrained
-    ? `the container may use ${mib(constrained)}`
-    : 'nothing limits the memory of this container'
+  const ceiling = memoryCeiling(memoryLimitBytes, allowed)
+  const limit =
+    allowed === undefined ? 'nothing limits the memory of this container' : `the container may use ${mib(allowed)}`
   if (ceiling === 0) {
     report(
       warning(
@@ -33,11 +29,11 @@ export function checkMemory(
     return
   }
   const findings = []
-  if (isConstrained && constrained < LEAST_BYTES) {
+  if (allowed !== undefined && allowed < LEAST_BYTES) {
     findings.push(warning(check, `${limit}: a busy proxy takes more`, `Raise the limit to ${mib(LEAST_BYTES)} or more`))
   }
-  if (isConstrained && memoryLimitBytes > 0 && memoryLimitBytes > memoryCeiling(0, constrained, total)) {
-    const fitting = mib(memoryCeiling(0, constrained, total))
+  if (allowed !== undefined && memoryLimitBytes > memoryCeiling(0, allowed)) {
+    const fitting = mib(memoryCeiling(0, allowed))
     findings.push(
       warning(
         check,

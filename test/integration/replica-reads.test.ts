@@ -110,6 +110,7 @@ describe.each(availableServers())('reads on replicas (%s)', (kind) => {
     expect(await reader.ask('GET', 'k')).toBe('$-1\r\n')
     await cluster.proxy.logs(/replica serves no reads.*|.*it lags/, 15_000)
     await until('the primary is read from', async () => (await reader.ask('GET', 'k')) === '$3\r\nnew\r\n')
+    expect(cluster.proxy.app.status().shards[0]!.freshReplicas).toBe(0)
     expect(await writer.ask('GET', 'k')).toBe('$3\r\nnew\r\n')
     link.resume()
     const before = await getsOf(replica)
@@ -117,6 +118,7 @@ describe.each(availableServers())('reads on replicas (%s)', (kind) => {
       expect(await converse(reader, ['GET', 'k'])).toEqual(['$3\r\nnew\r\n'])
       return (await getsOf(replica)) > before
     })
+    expect(cluster.proxy.app.status().shards[0]!.freshReplicas).toBe(1)
   })
 
   test('a replica that is killed, or stands still, costs no error', async () => {

@@ -1,5 +1,6 @@
 // What the doctor says of memory and clocks, which a test cannot have as it wants them, and the form of its lines.
 import { expect, test } from 'vitest'
+import { containerMemory } from '../../src/operations/memory-ceiling.ts'
 import { checkClocks } from '../../src/subcommands/check-clocks.ts'
 import { checkMemory } from '../../src/subcommands/check-memory.ts'
 import { type Finding, failed, lineOf } from '../../src/subcommands/finding.ts'
@@ -10,7 +11,7 @@ const settings = { memoryLimitBytes: 0, holdBytes: 16 * MIB, outputHardLimitByte
 
 function memory(more: Partial<typeof settings>, constrained: number): string[] {
   const findings: Finding[] = []
-  checkMemory({ ...settings, ...more }, (finding) => findings.push(finding), constrained, 8 * GIB)
+  checkMemory({ ...settings, ...more }, (finding) => findings.push(finding), containerMemory(constrained, 8 * GIB))
   return findings.map(lineOf)
 }
 
