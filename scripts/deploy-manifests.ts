@@ -6,17 +6,20 @@ import { dump, loadAll } from 'js-yaml'
 
 const root = join(import.meta.dirname, '..')
 const NAMESPACE = 'rusteze'
+/** Templates that are off by default, and the values that switch them on. */
+const MONITORING = {
+  'pod-monitor.yaml': 'podMonitor',
+  'prometheus-rule.yaml': 'prometheusRule',
+  'dashboard.yaml': 'dashboards',
+}
 const WRITTEN = '# Written by `npm run charts` from charts/rusteze.'
 
 /** Labels and comments that speak of Helm. */
 const OF_HELM = /^( *helm\.sh\/chart: .*| *app\.kubernetes\.io\/managed-by: .*|# Source: .*)\n/gm
 
-function render(mode: 'policy' | 'webhook'): string {
-  const args = ['template', 'rusteze', 'charts/rusteze', '--namespace', NAMESPACE, '--no-hooks', '--set']
-  const { status, stdout, stderr } = spawnSync('helm', [...args, `injection.mode=${mode}`], {
-    cwd: root,
-    encoding: 'utf8',
-  })
+function render(...more: readonly string[]): string {
+  const args = ['template', 'rusteze', 'charts/rusteze', '--namespace', NAMESPACE, '--no-hooks', ...more]
+  const { status, stdout, stderr } = spawnSync('helm', args, { cwd: root, encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr)
   return stdout.replaceAll(OF_HELM, '')
 }
@@ -64,18 +67,22 @@ function patches({ version, container, volumes, backends }: Injection): string {
 
 /** All files of deploy/ that are made, by their paths in it. */
 function manifests(): Map<string, string> {
-  const webhook = render('webhook')
+  const webhook = render('--set', 'injection.mode=webhook')
   const namespace = `apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ${NAMESPACE}\n`
   const files = new Map([
     [
       'policy.yaml',
-      `${WRITTEN}\n# Injection by policy, Kubernetes 1.36 and later: kubectl apply --filename policy.yaml\n${render('policy')}`,
+      `${WRITTEN}\n# Injection by policy, Kubernetes 1.36 and later: kubectl apply --filename policy.yaml\n${render('--set', 'injection.mode=policy')}`,
     ],
     [
       'webhook.yaml',
       `${WRITTEN}\n# Injection by webhook, Kubernetes 1.30 and later: kubectl apply --filename webhook.yaml\n---\n${namespace}${webhook}`,
     ],
   ])
+  for (const [template, value] of Object.entries(MONITORING)) {
+    const text = render('--set', `${value}.enabled=true`, '--show-only', `templates/${template}`)
+    files.set(`monitoring/${template}`, `${WRITTEN}\n${text}`)
+  }
   for (const [index, text] of patches(injectionOf(webhook)).split('---\n').entries()) {
     const kind = ['deployment', 'statefulset', 'daemonset', 'job', 'cronjob'][index]!
     files.set(`component/${kind}.yaml`, `${WRITTEN}\n${text}`)

@@ -15,6 +15,8 @@ arrived. The server's part begins when it is given to the socket and ends when t
 holds included. Commands that wait for other clients (BLPOP, XREAD with BLOCK, WAIT, …) have counts and no times. Not counted is what a
 client that has left was not answered, and what passes behind MONITOR.
 
+Alerts and a dashboard that are made of them come with the chart: [runbooks](runbooks.md).
+
 This file is written by \`npm run metrics-table\`.
 `
 

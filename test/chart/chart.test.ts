@@ -114,18 +114,6 @@ describe.skipIf(!hasHelm)('the charts (skipped without helm on the PATH)', () =>
     expect(name({ fullnameOverride: 'proxy' }, 'edge')).toBe('proxy')
   })
 
-  test('monitoring finds the port of sidecars by its name, in all namespaces', () => {
-    const objects = withMode('policy', everything)
-    expect(the(objects, 'PodMonitor').spec).toMatchObject({
-      namespaceSelector: { any: true },
-      podMetricsEndpoints: [{ port: 'rusteze-admin', path: '/metrics' }],
-    })
-    const alerts = (mode: string) =>
-      the(withMode(mode, everything), 'PrometheusRule').spec.groups[0].rules.map(({ alert }: Tree) => alert)
-    expect(alerts('policy')).toEqual(['RustezeSidecarDown', 'RustezeSidecarRestarts', 'RustezePodsDenied'])
-    expect(alerts('webhook')).toContain('RustezeInjectorUnreachable')
-  })
-
   test('extraObjects are rendered, as maps and as text', () => {
     const metadata = { name: '{{ .Release.Name }}-more' }
     const extraObjects = [

@@ -17,6 +17,7 @@ export const everything = {
   backends: [cache, { name: 'sessions', namespace: 'data', service: 'sessions', clientNamespaces: ['shop'] }],
   podMonitor: { enabled: true },
   prometheusRule: { enabled: true },
+  dashboards: { enabled: true },
   injector: { networkPolicy: { enabled: true } },
   commonLabels: { team: 'storage' },
   sidecar: { imagePullSecrets: ['registry'] },
@@ -42,5 +43,5 @@ export function refusal(values: object, chart?: string): string {
 
 /** What the webhook reads from its file. */
 export function injection(values: object = {}): Tree {
-  return JSON.parse(the(withMode('webhook', values), 'ConfigMap').data['sidecar.json'])
+  return JSON.parse(the(withMode('webhook', values), 'ConfigMap', 'rusteze-injector').data['sidecar.json'])
 }

@@ -1,7 +1,9 @@
 // The guard in a real API server: which pods are denied, and what they are told.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { alerts } from '../monitoring/expressions.ts'
 import { hasKubernetes } from '../support/kubernetes-api-server.ts'
+import { selectorsOf } from '../support/promql.ts'
 import { ChartCluster, denial, type Pod } from './cluster.ts'
 import { hasHelm } from './helm.ts'
 import { namesIn, policyValues } from './pods.ts'
@@ -83,6 +85,24 @@ describe.skipIf(!hasHelm || !hasKubernetes)('a pod is denied (skipped without he
       spec: { hostNetwork: true },
     })
     expect(namesIn(pod.spec.initContainers)).toEqual(['rusteze'])
+  })
+
+  test('and counted as alerts ask for it', async () => {
+    await denial(admit({ annotations: { 'rusteze.io/hodl': '1s' } }))
+    const told = String(await cluster.call('GET', '/metrics')).split('\n')
+    const wanted = ['RustezePodsDenied', 'RustezePoliciesFail'].flatMap((name) => {
+      return selectorsOf(alerts.find(({ alert }) => alert === name)!.expr)
+    })
+    expect(wanted).toHaveLength(3)
+    for (const { metric, labels } of wanted) {
+      const { error_type: errors, ...others } = labels
+      expect(errors?.length).toBeGreaterThan(0)
+      // Nothing fails here: that there is such a label has to do.
+      const parts = [...Object.entries(others).map(([label, [value]]) => `${label}="${value}"`), 'error_type="']
+      expect(
+        told.find((line) => line.startsWith(`${metric}{`) && parts.every((part) => line.includes(part))),
+      ).toBeTruthy()
+    }
   })
 
   test('only with a warning if guard.action says so', async () => {
