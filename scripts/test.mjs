@@ -34,7 +34,14 @@ async function test(args) {
     else say(`no ${kind} server here, tests that need one are skipped: ${reason}`)
   }
   for (const tool of [
-    ...['redis-cli', 'redis-benchmark', 'openssl', 'promtool', 'helm', 'kubernetes-validate', 'chromium'],
+    'redis-cli',
+    'redis-benchmark',
+    'openssl',
+    'prometheus',
+    'promtool',
+    'helm',
+    'kubernetes-validate',
+      'chromium',
   ]) {
     const isAbsent = spawnSync(tool, ['--version'], { stdio: 'ignore' }).error !== undefined
     if (isAbsent) say(`no ${tool} here, tests that need it are skipped`)
