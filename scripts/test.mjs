@@ -41,7 +41,7 @@ async function test(args) {
     'promtool',
     'helm',
     'kubernetes-validate',
-      'chromium',
+    'chromium',
   ]) {
     const isAbsent = spawnSync(tool, ['--version'], { stdio: 'ignore' }).error !== undefined
     if (isAbsent) say(`no ${tool} here, tests that need it are skipped`)
