@@ -65,6 +65,9 @@ describe.each(availableServers())('the status (%s)', (kind) => {
     expect(lastMs).toBeGreaterThan(200)
     expect(totalMs).toBeGreaterThan(lastMs)
     expect(shard().servers.find(({ address }) => address === old.addr)).toMatchObject({ role: 'lost' })
+    await next.kill()
+    // Back before anybody noticed, it would not have been away.
+    await waitUntil(() => shard().state === 'holding', { what: 'it is missed' })
     await next.restart()
     // It was started as a replica.
     await cluster.promote(next)
