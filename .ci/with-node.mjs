@@ -30,8 +30,10 @@ const [command = '', ...args] = process.argv.slice(2)
 try {
   await run(join(kube, 'up'), ['--node'], { env })
   const child = spawn(command, args, { env, stdio: 'inherit' })
+  if (child.pid !== undefined) keeper.guard(child.pid)
   for (const signal of /** @type {const} */ (['SIGTERM', 'SIGINT'])) process.on(signal, () => child.kill(signal))
   const [code, killedBy] = await once(child, 'exit')
+  if (child.pid !== undefined) keeper.release(child.pid)
   process.exitCode = code ?? 128 + constants.signals[/** @type {NodeJS.Signals} */ (killedBy)]
 } finally {
   await keeper.end()

@@ -28,8 +28,16 @@ export async function upgrade(...values: readonly string[]): Promise<void> {
   await helm('upgrade', ...release, '--reuse-values', ...values)
 }
 
-export async function uninstall(): Promise<void> {
-  await helm('uninstall', 'rusteze', '--namespace', 'rusteze', '--wait')
+/** @param kept what a test has put into the chart's namespace itself. */
+export async function uninstall(...kept: readonly string[]): Promise<void> {
+  await helm('uninstall', 'rusteze', '--namespace', 'rusteze')
+  const ofEveryNamespace = ['ConfigMap rusteze kube-root-ca.crt', 'ServiceAccount rusteze default']
+  // Pods take a moment to end.
+  await until('its namespace is as empty as a new one', async () => {
+    const left = [...(await objects())].filter((each) => each.split(' ')[1] === 'rusteze')
+    expect(left.sort()).toEqual([...ofEveryNamespace, ...kept].sort())
+    return true
+  })
   await deleteNamespaces('rusteze')
 }
 
@@ -47,10 +55,10 @@ export async function injects(): Promise<void> {
 /** Every object of the cluster that is not made anew all the time, outside of the named namespaces. */
 export async function objects(...without: readonly string[]): Promise<Set<string>> {
   const kinds = (await kubectl('api-resources', '--verbs=list', '--output=name')).trim().split('\n')
-  const lasting = kinds.filter((kind) => !/^(events|leases|endpoint|componentstatuses|.*metrics)/.test(kind))
+  const lasting = kinds.filter((kind) => !/^(events|endpoint|componentstatuses|.*metrics)/.test(kind))
   const template = '{{range .items}}{{.kind}} {{.metadata.namespace}} {{.metadata.name}}{{"\\n"}}{{end}}'
   const list = await kubectl('get', lasting.join(), '--all-namespaces', `--output=go-template=${template}`)
-  const isElsewhere = (line: string) => !without.includes(line.split(' ')[1]!)
+  const isElsewhere = (line: string) => !without.includes(line.split(' ')[1]!) && !line.startsWith('Lease kube-')
   return new Set(list.split('\n').filter((line) => line !== '' && isElsewhere(line)))
 }
 

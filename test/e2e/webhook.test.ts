@@ -71,7 +71,7 @@ describe.skipIf(inject('missing') !== '')('in mode webhook', () => {
       await install('--set', ['injection.mode=webhook', ...certs].join(), ...caBundle)
       await apply(pod({ name: 'given', namespace: 'shop' }))
       await worksOn('shop', 'given')
-      await uninstall()
+      await uninstall('Secret rusteze given')
       await expectNothingBesides(before, 'shop')
     } finally {
       rmSync(directory, { recursive: true })
