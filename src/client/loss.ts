@@ -66,6 +66,8 @@ function isRepeatable(request: Request): boolean {
     case Kind.Auth:
     case Kind.Hello:
     case Kind.Multi:
+    // It only asks; of what another primary acknowledged it is answered 0.
+    case Kind.Wait:
       return true
     case Kind.BlockingRead:
       return request.command.repeatable && !hasDollar(request)

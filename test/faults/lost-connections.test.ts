@@ -55,6 +55,14 @@ describeOnEachServer('a connection that dies', (kind) => {
     expect(await other.replies).toEqual(['$5\r\nvalue\r\n'])
   })
 
+  test('with WAIT in flight: it only asks, and is asked again', async () => {
+    const client = await stage.client()
+    await client.ask('SET', 'waited for', '1')
+    const { connection, replies } = await holdUp(stage, client, ['WAIT', '0', '1000'])
+    connection.cut('reset')
+    expect(await replies).toEqual([':0\r\n'])
+  })
+
   test('with a whole transaction in flight: only its EXEC is uncertain, and it ran once', async () => {
     const [client, direct] = [await stage.client(), await stage.direct()]
     const { connection, replies } = await holdUp(stage, client, ['MULTI'], ['RPUSH', 'whole', 'a'], ['EXEC'])
