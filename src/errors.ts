@@ -42,11 +42,6 @@ export function noPin(waitMs: number): string {
   return `ERR rusteze: no connection of its own became free within ${waitMs} ms; see RUSTEZE_PINS and RUSTEZE_PIN_WAIT`
 }
 
-/** The primary serves, and yet it could not be connected to. */
-export function noConnection(waitMs: number): string {
-  return `ERR rusteze: the server gave no further connection within ${(waitMs / 1000).toFixed(1)} s; its maxclients may be reached`
-}
-
 export function denied(command: string): string {
   return `ERR rusteze: '${command}' is refused; RUSTEZE_DENY lists what is`
 }

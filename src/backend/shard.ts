@@ -49,8 +49,6 @@ export class Shard implements PoolHome {
   #since: number
   /** Since when it does not serve, in the runtime's ms. */
   notServingSince: number
-  /** Since when it last began to serve, in the runtime's ms. */
-  servingSince = 0
   readonly #context: BackendContext
   /** Of the primary accepted last; null before the first one. */
   #address: Address | null = null
@@ -262,7 +260,6 @@ export class Shard implements PoolHome {
     this.#history.serves()
     this.#enter(ShardState.Serving)
     this.isServing = true
-    this.servingSince = this.#context.runtime.now()
     this.isOpen = !this.#isPaused
     for (const pool of this.#pools.all()) pool.shardServes()
   }

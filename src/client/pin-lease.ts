@@ -168,21 +168,18 @@ export class PinLease implements PinWaiter, PinTaker {
     this.#lane.proxy.services.pins.give(this)
   }
 
-  /** A client cannot wait for ever: neither for the operator's bound to have room, nor for a server that takes no more connections. */
+  /** A client cannot wait for ever for the operator's bound to have room. */
   expire(now: number): void {
     const { proxy, shard, queue } = this.#lane
-    const { pinWaitMs, holdMs, connectTimeoutMs } = proxy.config
-    const { pause, pins } = proxy.services
+    const { pinWaitMs } = proxy.config
+    const { pause } = proxy.services
     // Whoever has one keeps it through a pause.
     if (!this.#isAwaited || !shard.isServing || pause.holds !== undefined) return
-    const isBoundReached = pins.isWaiting(this)
-    const since = Math.max(this.#awaitedSince, pause.endedAt, isBoundReached ? 0 : shard.servingSince)
-    const limitMs = isBoundReached ? pinWaitMs : Math.max(holdMs, connectTimeoutMs)
-    if (now - since <= limitMs) return
+    if (now - Math.max(this.#awaitedSince, pause.endedAt) <= pinWaitMs) return
+    if (!proxy.services.pins.isWaiting(this)) return
     this.stopWaiting()
-    pins.refused++
-    const error = isBoundReached ? errors.noPin(limitMs) : errors.noConnection(limitMs)
-    if (queue.head !== null) refuse(this.#lane, queue.head, errorReply(error))
+    proxy.services.pins.refused++
+    if (queue.head !== null) refuse(this.#lane, queue.head, errorReply(errors.noPin(pinWaitMs)))
     this.#lane.advance()
   }
 

@@ -47,19 +47,6 @@ describe.each(availableServers())('pins (%s)', (kind) => {
     expect(cluster.proxy.app.status().commands.watch).toMatchObject({ ok: 1, refused: 1 })
   })
 
-  test('that a server at its maxclients gives to nobody are not waited for without end', async () => {
-    await cluster.begin(kind, 1, { RUSTEZE_HOLD: '1s' })
-    const [client, server] = [await cluster.client(), await cluster.direct(cluster.servers[0]!)]
-    expect(await client.ask('SET', 'a', '1')).toBe(ok)
-    await waitUntil(() => cluster.proxy.app.status().shards[0]!.connections.shared === 2, { what: 'both are made' })
-    const [, connected] = /connected_clients:(\d+)/.exec(await server.ask('INFO', 'clients'))!
-    expect(await server.ask('CONFIG', 'SET', 'maxclients', connected!)).toBe(ok)
-    expect(await client.ask('WATCH', 'a')).toMatch(/^-ERR rusteze: the server gave no further connection within 1.0 s/)
-    expect(await client.ask('GET', 'a')).toBe('$1\r\n1\r\n')
-    expect(await server.ask('CONFIG', 'SET', 'maxclients', '1000')).toBe(ok)
-    await waitUntil(async () => (await client.ask('WATCH', 'a')) === ok, { what: 'there is room again' })
-  })
-
   test('pools and clients that are closed for want of room or time are counted', async () => {
     await cluster.begin(kind, 1, { RUSTEZE_POOLS: '2', RUSTEZE_CLIENT_IDLE: '300ms' })
     const client = await cluster.client()

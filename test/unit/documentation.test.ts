@@ -16,7 +16,6 @@ const examples: Record<string, unknown> = {
   noPrimary: 5000,
   noReplica: 5000,
   noPin: 1000,
-  noConnection: 5000,
   execAborted: '<refusal>',
   denied: '<command>',
   wrongPause: 30_000,
