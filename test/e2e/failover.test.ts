@@ -89,9 +89,8 @@ describe.skipIf(inject('missing') !== '')('while an application writes', () => {
 
       // A pod that comes now is known only from the API server.
       await kubectl('--namespace', 'data', 'delete', 'pod', former)
-      await settled()
-      const address = `${await addressOf(former)}:6379`
-      await until(`the proxy knows ${address}`, async () => {
+      await until('the proxy knows where it is', async () => {
+        const address = `${await addressOf(former)}:6379`
         const lines = linesOf(await logOf('shop', pod, 'rusteze'))
         return lines.some(
           ({ message, added }) => message === 'servers of the Service changed' && added.includes(address),
