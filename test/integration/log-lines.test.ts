@@ -98,9 +98,9 @@ describeOnEachServer('the log', (kind) => {
   })
 
   // Valkey quotes nothing to those who are not logged in.
-  test.skipIf(kind === 'valkey')(
-    'has no password either where a server quotes it, since it does not know HELLO',
-    async () => {
+  // Valkey wants a login before it says that it does not know a command.
+  if (kind === 'redis') {
+    test('has no password either where a server quotes it, since it does not know HELLO', async () => {
       const server = await startRedis({
         kind,
         arguments: ['--requirepass', `backend-${mark}`, '--rename-command', 'HELLO', ''],
@@ -113,6 +113,6 @@ describeOnEachServer('the log', (kind) => {
         await proxy.stop()
         await server.stop()
       }
-    },
-  )
+    })
+  }
 })
