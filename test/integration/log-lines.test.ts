@@ -98,7 +98,6 @@ describeOnEachServer('the log', (kind) => {
   })
 
   // Valkey quotes nothing to those who are not logged in.
-  // Valkey wants a login before it says that it does not know a command.
   if (kind === 'redis') {
     test('has no password either where a server quotes it, since it does not know HELLO', async () => {
       const server = await startRedis({
