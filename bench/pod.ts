@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { hasKubernetes, KubernetesApiServer } from '../test/support/kubernetes-api-server.ts'
+import { hasKubernetes, KubernetesApiServer, SLICES } from '../test/support/kubernetes-api-server.ts'
 
 /** The API server takes no loopback address for an endpoint: inside, the loopback interface has this one as well. */
 export const POD_ADDRESS = '10.9.0.1'
@@ -47,7 +47,7 @@ export async function startCluster(serverPort: number): Promise<{
   const files = { 'ca.crt': api.certificate, token: users[0].user.token, namespace: 'default' }
   mkdirSync(SERVICE_ACCOUNT, { recursive: true })
   for (const [name, text] of Object.entries(files)) writeFileSync(path.join(SERVICE_ACCOUNT, name), text)
-  await api.call('POST', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', {
+  await api.call('POST', SLICES, {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { name: 'redis', labels: { 'kubernetes.io/service-name': 'redis' } },

@@ -1,8 +1,8 @@
 // Measures how long a change of a Service takes to route: from the API server's answer to the writer until another server has answered a client.
 import { setTimeout as delay } from 'node:timers/promises'
-import { nodeRuntime } from '../src/runtime/node-runtime.ts'
-import type { Runtime } from '../src/runtime/runtime.ts'
-import { hasKubernetes, KubernetesApiServer } from '../test/support/kubernetes-api-server.ts'
+import { slice } from '../test/support/discovery-stage.ts'
+import { hasKubernetes, KubernetesApiServer, SLICES } from '../test/support/kubernetes-api-server.ts'
+import { networkOfPods, podAddress } from '../test/support/network-of-pods.ts'
 import { connect } from '../test/support/raw-client.ts'
 import { type RedisServer, startRedis } from '../test/support/redis-server.ts'
 import { startProxy } from '../test/support/start-proxy.ts'
@@ -12,28 +12,9 @@ const EXIT_MISSING_TOOL = 69
 const MOVES = 40
 /** Between two moves, for the server that was left to be forgotten. */
 const SETTLE_MS = 500
-const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
 
-/** The API server accepts no loopback address in a slice: 10.9.0.x stands for 127.0.0.x. */
-const networkOfPods: Runtime = {
-  ...nodeRuntime,
-  connect: (address, ...rest) =>
-    nodeRuntime.connect(
-      'host' in address ? { ...address, host: address.host.replace(/^10\.9\./, '127.0.') } : address,
-      ...rest,
-    ),
-}
-
-function sliceOf(server: RedisServer): object {
-  return {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata: { name: 'redis-a', labels: { 'kubernetes.io/service-name': 'redis' } },
-    addressType: 'IPv4',
-    ports: [{ name: 'redis', port: server.port }],
-    endpoints: [{ addresses: [server.host.replace(/^127\.0\./, '10.9.')] }],
-  }
-}
+const sliceOf = ({ host, port }: RedisServer): object =>
+  slice('redis-a', [podAddress(host)], { ports: [{ name: 'tcp-redis', port }] })
 
 /** Moves the Service between two servers. @returns the milliseconds of each move, as a client sees them. */
 async function measureMoves(api: KubernetesApiServer, servers: readonly RedisServer[]): Promise<number[]> {
@@ -46,16 +27,19 @@ async function measureMoves(api: KubernetesApiServer, servers: readonly RedisSer
   process.env.KUBECONFIG = api.kubeconfig('admin')
   const proxy = await startProxy({ RUSTEZE_SERVICE: 'redis', RUSTEZE_HOLD: '20s' }, { runtime: networkOfPods })
   const client = await connect(proxy.port)
+  const answers = async (server: RedisServer) => {
+    while (!(await client.ask('GET', 'server')).includes(server.host)) {}
+  }
   const milliseconds: number[] = []
   try {
-    for (let move = 0; move <= MOVES; move++) {
-      const server = servers[move % servers.length]!
-      if (move > 0) await api.call('PUT', `${SLICES}/redis-a`, sliceOf(server))
-      const writtenAt = performance.now()
-      while (!(await client.ask('GET', 'server')).includes(server.host)) {}
-      // The first is the start.
-      if (move > 0) milliseconds.push(performance.now() - writtenAt)
+    await answers(servers[0]!)
+    for (let move = 1; move <= MOVES; move++) {
       await delay(SETTLE_MS)
+      const server = servers[move % servers.length]!
+      await api.call('PUT', `${SLICES}/redis-a`, sliceOf(server))
+      const writtenAt = performance.now()
+      await answers(server)
+      milliseconds.push(performance.now() - writtenAt)
     }
   } finally {
     await client.close()

@@ -1,8 +1,7 @@
 // A Service of a real Kubernetes API server, whose EndpointSlices are kept true to the servers whenever the API can be asked.
-import { KubernetesApiServer } from '../support/kubernetes-api-server.ts'
+import { KubernetesApiServer, SLICES } from '../support/kubernetes-api-server.ts'
 import { waitUntil } from '../support/wait-until.ts'
 
-const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
 /** The endpoints of a Service may be spread over any number of slices. */
 const SLICE_COUNT = 2
 /** Above the backoff of a watch whose API server went away several times in a row. */

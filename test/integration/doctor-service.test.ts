@@ -10,10 +10,9 @@ import { findServers } from '../../src/subcommands/check-service.ts'
 import { lineOf } from '../../src/subcommands/finding.ts'
 import { type DnsServer, startDnsServer } from '../support/dns-server.ts'
 import { doctor, expectOnly, setSurgery } from '../support/doctor.ts'
-import { hasKubernetes, KubernetesApiServer } from '../support/kubernetes-api-server.ts'
+import { hasKubernetes, KubernetesApiServer, SLICES } from '../support/kubernetes-api-server.ts'
 import { freePort, type RedisServer } from '../support/redis-server.ts'
 
-const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
 const SERVICES = '/api/v1/namespaces/default/services'
 const RBAC = '/apis/rbac.authorization.k8s.io/v1/namespaces/default'
 

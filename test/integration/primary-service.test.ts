@@ -1,25 +1,14 @@
 // Labels that say who is the primary, late or wrong, through a real API server: a Service over the labelled pod alone, and one beside it as a hint.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { nodeRuntime } from '../../src/runtime/node-runtime.ts'
-import type { Runtime } from '../../src/runtime/runtime.ts'
-import { hasKubernetes, KubernetesApiServer } from '../support/kubernetes-api-server.ts'
+import { hasKubernetes, KubernetesApiServer, SLICES } from '../support/kubernetes-api-server.ts'
+import { networkOfPods, podAddress } from '../support/network-of-pods.ts'
 import { connect, type RawClient } from '../support/raw-client.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { Sentinels } from '../support/sentinels.ts'
 import { type RunningProxy, startProxy } from '../support/start-proxy.ts'
 
 const ok = '+OK\r\n'
-const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
-/** The API server accepts no loopback address in a slice: the servers on 127.0.0.x are written as 10.9.0.x, and reached all the same. */
-const networkOfPods: Runtime = {
-  ...nodeRuntime,
-  connect: (address, ...rest) => {
-    const host = 'host' in address ? address.host.replace(/^10\.9\./, '127.0.') : ''
-    return nodeRuntime.connect('host' in address ? { ...address, host } : address, ...rest)
-  },
-}
-const podAddress = ({ host }: RedisServer) => host.replace(/^127\.0\./, '10.9.')
 
 describe.skipIf(!hasKubernetes)('a label for the primary (skipped without KUBEBUILDER_ASSETS)', () => {
   const api = new KubernetesApiServer()
@@ -64,7 +53,7 @@ describe.skipIf(!hasKubernetes)('a label for the primary (skipped without KUBEBU
       metadata: { name: `${service}-x`, labels: { 'kubernetes.io/service-name': service } },
       addressType: 'IPv4',
       ports: [{ name: 'tcp-redis', port }, ...more],
-      endpoints: servers.map((server) => ({ addresses: [podAddress(server)] })),
+      endpoints: servers.map((server) => ({ addresses: [podAddress(server.host)] })),
     }
   }
 

@@ -1,25 +1,14 @@
 // The servers of a Service, followed through a real API server.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { nodeRuntime } from '../../src/runtime/node-runtime.ts'
-import type { Runtime } from '../../src/runtime/runtime.ts'
-import { hasKubernetes, KubernetesApiServer } from '../support/kubernetes-api-server.ts'
+import { hasKubernetes, KubernetesApiServer, SLICES } from '../support/kubernetes-api-server.ts'
+import { networkOfPods, podAddress } from '../support/network-of-pods.ts'
 import { connect, type RawClient } from '../support/raw-client.ts'
 import { type RedisServer, startRedis } from '../support/redis-server.ts'
 import { type RunningProxy, startProxy } from '../support/start-proxy.ts'
 import { waitUntil } from '../support/wait-until.ts'
 
 const ok = '+OK\r\n'
-/** The API server accepts no loopback address in a slice: the servers on 127.0.0.x are written as 10.9.0.x, and reached all the same. */
-const networkOfPods: Runtime = {
-  ...nodeRuntime,
-  connect: (address, ...rest) => {
-    const host = 'host' in address ? address.host.replace(/^10\.9\./, '127.0.') : ''
-    return nodeRuntime.connect('host' in address ? { ...address, host } : address, ...rest)
-  },
-}
-const inPods = (host: string) => host.replace(/^127\.0\./, '10.9.')
-const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
 
 describe.skipIf(!hasKubernetes)('a Service (skipped without KUBEBUILDER_ASSETS)', () => {
   const api = new KubernetesApiServer()
@@ -55,7 +44,7 @@ describe.skipIf(!hasKubernetes)('a Service (skipped without KUBEBUILDER_ASSETS)'
             { name: 'tcp-redis', port: server.port },
           ]
         : [],
-      endpoints: server ? [{ addresses: [inPods(server.host)], conditions: { ready: false } }] : [],
+      endpoints: server ? [{ addresses: [podAddress(server.host)], conditions: { ready: false } }] : [],
       ...more,
     }
   }
@@ -128,7 +117,7 @@ describe.skipIf(!hasKubernetes)('a Service (skipped without KUBEBUILDER_ASSETS)'
 
   test('an endpoint that moves from one slice to another, and is in none for a moment, interrupts nothing', async () => {
     const [primary, replica] = (await start(['127.0.0.2', '127.0.0.3'], true)) as [RedisServer, RedisServer]
-    const endpoints = [{ addresses: [inPods(primary.host)], targetRef: { kind: 'Pod', uid: 'redis-0' } }]
+    const endpoints = [{ addresses: [podAddress(primary.host)], targetRef: { kind: 'Pod', uid: 'redis-0' } }]
     await create(slice('redis-a', primary, { endpoints }), slice('redis-b', replica))
     const connected = await serve()
     expect(await connected.ask('SET', 'a', '1')).toBe(ok)

@@ -10,11 +10,10 @@ import { createLog } from '../../src/operations/log.ts'
 import { nodeRuntime } from '../../src/runtime/node-runtime.ts'
 import type { ServiceEndpoint } from '../../src/topology/endpoint.ts'
 import { type DnsServer, startDnsServer } from './dns-server.ts'
-import type { KubernetesApiServer } from './kubernetes-api-server.ts'
+import { type KubernetesApiServer, SLICES } from './kubernetes-api-server.ts'
 import { TcpLink } from './tcp-link.ts'
 import { waitUntil } from './wait-until.ts'
 
-export const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
 const RIGHTS = '/apis/rbac.authorization.k8s.io/v1/namespaces/default'
 
 export class DiscoveryStage {

@@ -19,6 +19,9 @@ const ADMIN_TOKEN = 'admin-token'
 /** Of a service account in the namespace `app`: it has no right that was not given to it. */
 const APP_TOKEN = 'app-token'
 
+/** Where the EndpointSlices of the namespace `default` are. */
+export const SLICES = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
+
 export class KubernetesApiServer {
   readonly #keeper: Keeper = startKeeper('rusteze-kubernetes')
   readonly #directory = this.#keeper.directory
