@@ -25,11 +25,12 @@ export interface CommandSpec {
   readonly arguments: readonly Argument[]
 }
 
-/** Every command and subcommand of the server's COMMAND table. */
+/** Every command and subcommand of the server's COMMAND table, by name: the table's own order is another at each start. */
 export async function readCatalogue(client: RawClient): Promise<CommandSpec[]> {
   const docs = await ask(client, 'COMMAND', 'DOCS')
   const rows = await ask(client, 'COMMAND')
-  return [...items(rows)].flatMap((row) => {
+  const inOrder = items(rows).toSorted((a, b) => (text(a.items?.[0]) < text(b.items?.[0]) ? -1 : 1))
+  return inOrder.flatMap((row) => {
     const name = text(items(row)[0])
     return specs(row, field(docs, name), text(field(field(docs, name), 'group')))
   })

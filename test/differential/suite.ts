@@ -42,6 +42,7 @@ const modes: readonly (readonly [string, Protocol, Mode])[] = [
 
 const changesConnection =
   /^(client(\|.*)?|multi|exec|discard|watch|unwatch|[ps]?(un)?subscribe|monitor|hello|auth|reset|quit|select|read(only|write)|post|host:)$/
+const saves = /^(save|bgsave|bgrewriteaof)$/
 const changesMoreThanKeys = /^(acl|function|script|auth|hello|eval|fcall)/
 
 /** One mode may take so long on a loaded machine. */
@@ -92,6 +93,7 @@ export function differentialSuite(kind: ServerKind): void {
         const asked = askedOf(spec).filter((_, index) => (index + place) % share === 0)
         const changesMore = changesMoreThanKeys.test(spec.name)
         await twins.restore(changesMore)
+        if (saves.test(spec.name)) await twins.savingEnds()
         const before = exchanges.differences.length
         const isChanged = changesConnection.test(spec.name)
         await mode(exchanges, asked, isChanged)

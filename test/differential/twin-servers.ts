@@ -3,6 +3,7 @@
 import { connect, type RawClient } from '../support/raw-client.ts'
 import { type RedisServer, type ServerKind, startRedis } from '../support/redis-server.ts'
 import { type RunningProxy, startProxy } from '../support/start-proxy.ts'
+import { waitUntil } from '../support/wait-until.ts'
 import { type CommandSpec, readCatalogue } from './catalogue.ts'
 import { COMPACT_COUNT, preparation, preparationBesideKeys } from './keyspace.ts'
 import { encodeWords } from './words.ts'
@@ -74,6 +75,16 @@ export class TwinServers {
     if (this.#isPristine && !besideKeys) return
     await Promise.all(this.#controls.map((control) => prepare(control, besideKeys)))
     this.#isPristine = true
+  }
+
+  /** Until no child of BGSAVE or BGREWRITEAOF runs on either: while one does, SAVE is an error. */
+  async savingEnds(): Promise<void> {
+    const isSaving = /(rdb_bgsave|aof_rewrite)_(in_progress|scheduled):1/
+    const end = async (control: RawClient) => !isSaving.test(await control.ask('INFO', 'persistence'))
+    await waitUntil(async () => (await Promise.all(this.#controls.map(end))).every(Boolean), {
+      what: 'no server saves in the background',
+      timeoutMs: 30_000,
+    })
   }
 
   async stop(): Promise<void> {
