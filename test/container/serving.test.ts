@@ -69,7 +69,7 @@ for (const kind of serverKinds) {
         })
       try {
         await haveRead(20)
-        await stage.server.restart()
+        await stage.restartServer()
         await haveRead(Math.max(...readers.map(({ count }) => count())) + 20)
       } finally {
         await Promise.all(readers.map((reader) => reader.stop()))

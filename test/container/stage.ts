@@ -103,6 +103,15 @@ export class ContainerStage {
     return { port: container.getMappedPort(PROXY_PORT), engine, output: () => output }
   }
 
+  /**
+   * By the engine alone. testcontainers would wait for a line of the log after `StartedAt`, and the engine may write that down
+   * after a server that starts in milliseconds has said it.
+   */
+  async restartServer(): Promise<void> {
+    const { container } = await getContainerRuntimeClient()
+    await container.getById(this.server.getId()).restart({ t: 0 })
+  }
+
   async client({ port }: RunningContainer, timeoutMs = 30_000): Promise<RawClient> {
     const client = await connect(port, timeoutMs)
     this.#clients.push(client)
