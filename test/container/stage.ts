@@ -99,8 +99,7 @@ export class ContainerStage {
       .withWaitStrategy(Wait.forLogMessage(/"listening"/))
       .start()
     this.#proxies.push(container)
-    const engine = (await getContainerRuntimeClient()).container.getById(container.getId())
-    return { port: container.getMappedPort(PROXY_PORT), engine, output: () => output }
+    return { port: container.getMappedPort(PROXY_PORT), engine: await engineOf(container), output: () => output }
   }
 
   /**
@@ -108,8 +107,8 @@ export class ContainerStage {
    * after a server that starts in milliseconds has said it.
    */
   async restartServer(): Promise<void> {
-    const { container } = await getContainerRuntimeClient()
-    await container.getById(this.server.getId()).restart({ t: 0 })
+    const engine = await engineOf(this.server)
+    await engine.restart({ t: 0 })
   }
 
   async client({ port }: RunningContainer, timeoutMs = 30_000): Promise<RawClient> {
@@ -127,6 +126,10 @@ export class ContainerStage {
     await this.server?.stop({ timeout: 0 })
     await this.network?.stop()
   }
+}
+
+async function engineOf(container: StartedTestContainer): Promise<Container> {
+  return (await getContainerRuntimeClient()).container.getById(container.getId())
 }
 
 /** To be called where tests are described. */

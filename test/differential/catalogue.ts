@@ -29,11 +29,11 @@ export interface CommandSpec {
 export async function readCatalogue(client: RawClient): Promise<CommandSpec[]> {
   const docs = await ask(client, 'COMMAND', 'DOCS')
   const rows = await ask(client, 'COMMAND')
-  const inOrder = items(rows).toSorted((a, b) => (text(a.items?.[0]) < text(b.items?.[0]) ? -1 : 1))
-  return inOrder.flatMap((row) => {
+  const all = items(rows).flatMap((row) => {
     const name = text(items(row)[0])
     return specs(row, field(docs, name), text(field(field(docs, name), 'group')))
   })
+  return all.toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
 async function ask(client: RawClient, ...words: string[]): Promise<Tree> {
